@@ -1,0 +1,44 @@
+/* What Lua 5.4 has and LuaJIT (the 5.1 interface with a few 5.2 functions) has not, in one place. */
+#ifndef UIPATH_COMPAT_H
+#define UIPATH_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM == 501
+
+#define LUA_OK 0
+#define lua_rawlen lua_objlen
+
+/* Integers are doubles here: exact up to 2^53 either way. */
+#define COMPAT_EXACT_INTEGERS 0
+
+static inline int compat_absindex(lua_State *L, int index) {
+  return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
+}
+#define lua_absindex compat_absindex
+
+/* Pushes table[key] for a light userdata key, without metamethods; [-0, +1]. Gives the type. */
+static inline int compat_rawgetp(lua_State *L, int index, const void *key) {
+  index = compat_absindex(L, index);
+  lua_pushlightuserdata(L, (void *)key);
+  lua_rawget(L, index);
+  return lua_type(L, -1);
+}
+#define lua_rawgetp compat_rawgetp
+
+/* table[key] = the value on top for a light userdata key, without metamethods; [-1, +0]. */
+static inline void compat_rawsetp(lua_State *L, int index, const void *key) {
+  index = compat_absindex(L, index);
+  lua_pushlightuserdata(L, (void *)key);
+  lua_insert(L, -2);
+  lua_rawset(L, index);
+}
+#define lua_rawsetp compat_rawsetp
+
+#else
+
+#define COMPAT_EXACT_INTEGERS 1
+
+#endif
+#endif

@@ -1,0 +1,60 @@
+#include "buffer.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 256
+
+/* memset that the compiler may not leave out although the memory is freed next. */
+static void overwrite(void *memory, size_t length) {
+  volatile unsigned char *byte = memory;
+  while (length-- > 0) *byte++ = 0;
+}
+
+bool buffer_reserve(struct buffer *buffer, size_t more) {
+  if (more > SIZE_MAX / 2 - buffer->length - BUFFER_PADDING) return false;
+  size_t needed = buffer->length + more + 1 + BUFFER_PADDING;
+  if (needed <= buffer->capacity) return true;
+  size_t capacity = buffer->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : buffer->capacity;
+  while (capacity < needed) capacity *= 2;
+  char *data = realloc(buffer->data, capacity);
+  if (data == NULL) return false;
+  /* The padding is read (never used): it must not be indeterminate. */
+  memset(data + buffer->capacity, 0, capacity - buffer->capacity);
+  buffer->data = data;
+  buffer->capacity = capacity;
+  return true;
+}
+
+bool buffer_append(struct buffer *buffer, const void *bytes, size_t length) {
+  if (!buffer_reserve(buffer, length)) return false;
+  if (length > 0) memcpy(buffer->data + buffer->length, bytes, length);
+  buffer->length += length;
+  buffer->data[buffer->length] = '\0';
+  return true;
+}
+
+bool buffer_append_string(struct buffer *buffer, const char *string) {
+  return buffer_append(buffer, string, strlen(string));
+}
+
+bool buffer_append_char(struct buffer *buffer, char character) {
+  return buffer_append(buffer, &character, 1);
+}
+
+void buffer_free(struct buffer *buffer) {
+  free(buffer->data);
+  *buffer = BUFFER_EMPTY;
+}
+
+void buffer_wipe(struct buffer *buffer) {
+  if (buffer->data != NULL) overwrite(buffer->data, buffer->capacity);
+  buffer_free(buffer);
+}
+
+void secret_free(char *secret) {
+  if (secret == NULL) return;
+  overwrite(secret, strlen(secret));
+  free(secret);
+}

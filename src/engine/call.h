@@ -1,0 +1,149 @@
+/* A call: one request, what came of it, and the little that its owner and the engine share while it is under way. */
+#ifndef ENGINE_CALL_H
+#define ENGINE_CALL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+struct token;
+struct token_source;
+struct transport_settings;
+
+/* ======================================================================== */
+/* What is asked for. Filled in by the owner before engine_submit.          */
+/* ======================================================================== */
+
+enum body_kind { BODY_NONE, BODY_BYTES, BODY_FILE, BODY_MULTIPART };
+
+/* A part of multipart/form-data; all strings malloc'ed and owned. */
+struct body_part {
+  char *name;
+  char *path;         /* a file to stream, or NULL: the value is in bytes */
+  struct buffer bytes;
+  char *filename;     /* NULL: none (a file's own base name) */
+  char *content_type; /* NULL: none */
+};
+
+struct call_body {
+  enum body_kind kind;
+  struct buffer bytes;     /* BODY_BYTES */
+  char *path;              /* BODY_FILE */
+  struct body_part *parts; /* BODY_MULTIPART */
+  size_t part_count;
+};
+
+/* A header field; both malloc'ed and owned. An empty value is sent as such. */
+struct call_header {
+  char *name;
+  char *value;
+};
+
+struct call_request {
+  char *method;                 /* "GET", … : upper case */
+  struct buffer url;            /* absolute, percent-encoded */
+  struct call_header *headers;  /* all but Authorization, Host, Content-Length and Accept-Encoding */
+  size_t header_count;
+  struct call_body body;
+  struct transport_settings *transport; /* one reference; never NULL */
+  struct token_source *token_source;    /* one reference; NULL: no Authorization is sent */
+  int64_t timeout_ms;           /* the whole call: token, attempts, waits */
+  int max_attempts;
+  bool idempotent;              /* options.idempotent: POST and PATCH may be repeated */
+  bool token_only;              /* nothing is sent but, if need be, a token request: client:token() */
+  bool wants_events;            /* record events for on_event */
+  size_t max_response_bytes;    /* after decompression */
+};
+
+/* ======================================================================== */
+/* What came of it. Valid once call_phase is CALL_DONE, untouched then.     */
+/* ======================================================================== */
+
+enum call_error {
+  CALL_OK, /* an HTTP response came, whatever its status */
+  CALL_AUTH,
+  CALL_NETWORK,
+  CALL_TIMEOUT,
+  CALL_CANCELLED,
+  CALL_TOO_LARGE,
+  CALL_FILE,
+  CALL_NO_MEMORY
+};
+
+struct call_reply {
+  enum call_error error;
+  char *message;          /* with an error: one line without secrets, malloc'ed */
+  char *hint;             /* what to do about it, malloc'ed, or NULL */
+  char *code;             /* OAuth's `error` of the token endpoint, malloc'ed, or NULL */
+  int status;             /* of the last HTTP response (the token endpoint's too), 0: none */
+  int64_t retry_after_ms; /* what the last response asked for, or -1 */
+  bool retryable;         /* the same call may succeed later */
+  int attempts;           /* how often the request was sent */
+  double elapsed;         /* seconds since it was submitted */
+  int http_version;       /* 10, 11, 20, 30; 0: none */
+  struct buffer headers;  /* the last response's header lines, "Name: value\r\n"…, without the status line */
+  struct buffer body;     /* decompressed */
+  struct token *token;    /* one reference to the token it was sent with, or NULL: for hints and token_only */
+};
+
+/* ======================================================================== */
+/* Events for on_event: a list in order, newest last.                       */
+/* ======================================================================== */
+
+enum call_event_kind { EVENT_ATTEMPT, EVENT_RETRY, EVENT_TOKEN };
+
+struct call_event {
+  struct call_event *next;
+  enum call_event_kind kind;
+  int attempt;        /* EVENT_ATTEMPT, EVENT_RETRY: counted from 1 */
+  int status;         /* 0: no response */
+  double elapsed;     /* seconds this attempt or fetch took */
+  double delay;       /* EVENT_RETRY: seconds until the next attempt */
+  const char *reason; /* EVENT_RETRY: static */
+  char message[128];  /* of a failure, without secrets; "" if none */
+};
+
+/* ======================================================================== */
+
+enum call_phase {
+  CALL_NEW,    /* the owner fills it in */
+  CALL_ACTIVE, /* the engine has it */
+  CALL_ASKING, /* the engine needs a token from the owner's Lua: answer with engine_give_token or engine_refuse_token */
+  CALL_DONE    /* the reply may be read */
+};
+
+struct call {
+  struct call_request request;
+  struct call_reply reply;
+  _Atomic int phase;         /* enum call_phase; written by the engine with release order */
+  atomic_int references;     /* the owner's and the engine's */
+  struct call_exchange *exchange; /* the engine's own half, NULL before and after */
+  /* The rest is guarded by the engine's mutex. */
+  int notify_fd;             /* written to (8 bytes, like an eventfd) when the call is done or asks; -1: nobody */
+  bool notify_fd_owned;      /* close it with the call */
+  bool cancel_asked;
+  struct call_event *events, **events_end;
+  struct call *next;         /* in the engine's inbox */
+};
+
+/* A new call with one reference, everything zero but notify_fd (-1), retry_after_ms (-1) and max_attempts 1. NULL: no memory. */
+struct call *call_new(void);
+
+/* Adds a reference; gives the call. */
+struct call *call_retain(struct call *call);
+
+/* Drops a reference (NULL is allowed); the last one frees the call and all it owns. */
+void call_release(struct call *call);
+
+/* Adds a header, copying both. false: no memory. */
+bool call_add_header(struct call_request *request, const char *name, const char *value);
+
+/* A call's phase, with acquire order: after CALL_DONE the reply may be read without a lock. */
+static inline enum call_phase call_phase(struct call *call) {
+  return (enum call_phase)atomic_load_explicit(&call->phase, memory_order_acquire);
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* The engine: one per process, shared by every client of every Lua state. It owns the connections, the tokens and the calls in flight.
+
+   Someone must drive it: a caller that waits does so itself (no hand-over to another thread, no context switch); when nobody waits but
+   something is under way, or a token is due for renewal, the engine's own thread does. After a fork the child has a new, empty engine. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "call.h"
+#include "token.h"
+#include "transport.h"
+
+/* Hands a filled-in call over; never blocks on the network, never fails (a failure becomes the call's reply). caller_waits: engine_wait
+   follows at once, so that no thread need be woken. After this the request belongs to the engine until CALL_DONE. */
+void engine_submit(struct call *call, bool caller_waits);
+
+enum engine_wait_result {
+  ENGINE_WAIT_READY,       /* done, or asking */
+  ENGINE_WAIT_TIMEOUT,
+  ENGINE_WAIT_INTERRUPTED  /* a signal came: run Lua's hooks, then wait again */
+};
+
+/* Blocks until the call is done or asks, until timeout_ms have passed (< 0: no limit), or until a signal was handled. */
+enum engine_wait_result engine_wait(struct call *call, int64_t timeout_ms);
+
+/* The same for any of several: blocks until at least one of them is done or asks. */
+enum engine_wait_result engine_wait_any(struct call *const *calls, size_t count, int64_t timeout_ms);
+
+/* Ends the call as cancelled unless it is done already; returns at once, the reply comes as any other. */
+void engine_cancel(struct call *call);
+
+/* The call's own descriptor, readable once the call is done or asks; made at the first asking, closed with the call. -1: none to be had. */
+int engine_call_fd(struct call *call);
+
+/* Answers a call in CALL_ASKING. Gives its token source a token (copied; lifetime_ms < 0: unknown, kept until refused), or tells all who wait for it
+   that there is none: message is copied. Both without effect if the call has ended meanwhile. */
+void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms);
+void engine_refuse_token(struct call *call, const char *message);
+
+/* Takes the events recorded so far, oldest first; the caller frees each with free(). */
+struct call_event *engine_take_events(struct call *call);
+
+#endif

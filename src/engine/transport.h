@@ -1,0 +1,28 @@
+/* What a connection depends on, and how a request becomes a libcurl transfer. */
+#ifndef ENGINE_TRANSPORT_H
+#define ENGINE_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Shared by clients and calls; never changes after transport_settings_new. */
+struct transport_settings {
+  int references;          /* atomic access only through retain and release */
+  char *ca_file;           /* NULL: none given */
+  char *ca_dir;            /* NULL: none given */
+  char *proxy;             /* NULL or "": none */
+  char *no_proxy;          /* libcurl's CURLOPT_NOPROXY list, or NULL */
+  bool insecure;           /* no TLS check, plain http anywhere */
+  int64_t connect_timeout_ms;
+};
+
+/* Copies all of `like` into new settings with one reference. With neither ca_file nor ca_dir the system's hashed directory is taken,
+   else its bundle. NULL: no memory. */
+struct transport_settings *transport_settings_new(const struct transport_settings *like);
+struct transport_settings *transport_settings_retain(struct transport_settings *settings);
+void transport_settings_release(struct transport_settings *settings);
+
+/* Whether two settings lead to the same connections. */
+bool transport_settings_equal(const struct transport_settings *one, const struct transport_settings *other);
+
+#endif
