@@ -1,0 +1,35 @@
+/* The options of uipath.connect: where each comes from, and what it may be. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <lua.h>
+
+/* Both functions push a fresh table of checked values; an absent one is nil:
+
+     organization tenant client_id client_secret profile ca_file ca_dir proxy   strings
+     base_url no_proxy          strings, never nil; no slash ends the URL
+     identity_url               string without a slash at the end; nil unless given, never derived
+     scope                      string: words separated by one space
+     access_token               string or function
+     deployment                 "cloud", "suite" or "standalone"; never nil
+     nulls                      "keep" or "drop"; never nil
+     folder                     number or string that has passed folder_check
+     timeout connect_timeout    seconds, numbers; never nil
+     max_attempts max_response_bytes prefetch   whole numbers; never nil
+     insecure                   boolean; never nil
+     token_store                table
+     on_event                   function
+
+   They raise on unknown names, wrong types and values, missing and contradictory options. The message
+   names the option or the environment variable to blame and never quotes its value. */
+
+/* Resolves what uipath.connect got at index (a table, nil or none) with environment, profile and
+   defaults, as API.md says. [-0, +1] */
+void options_resolve(lua_State *L, int index);
+
+/* client:with: a copy of the resolved table at base with the options of the table at changes put in
+   one by one. false unsets one, its default is back; access_token drops client_id and client_secret,
+   and they drop access_token; a new address drops the identity_url of the old one. [-0, +1] */
+void options_override(lua_State *L, int base, int changes);
+
+#endif
