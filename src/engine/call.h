@@ -65,6 +65,7 @@ struct call_request {
 enum call_error {
   CALL_OK, /* an HTTP response came, whatever its status */
   CALL_AUTH,
+  CALL_RATE_LIMIT, /* the service's RateLimit-Reset lies beyond the deadline: nothing was sent */
   CALL_NETWORK,
   CALL_TIMEOUT,
   CALL_CANCELLED,
@@ -115,21 +116,32 @@ enum call_phase {
   CALL_DONE    /* the reply may be read */
 };
 
+/* The owner's answer to CALL_ASKING: one of the two is set. */
+struct call_answer {
+  char *token; /* malloc'ed secret */
+  int64_t lifetime_ms;
+  char *refusal; /* malloc'ed message: there is no token to be had */
+};
+
 struct call {
   struct call_request request;
   struct call_reply reply;
   _Atomic int phase;         /* enum call_phase; written by the engine with release order */
+  atomic_bool has_events;    /* engine_take_events would give some */
   atomic_int references;     /* the owner's and the engine's */
-  struct call_exchange *exchange; /* the engine's own half, NULL before and after */
+  struct flight *flight;     /* the engine's own half while it is under way */
+  const struct engine *engine; /* the engine it was submitted to: after a fork no longer this process's */
   /* The rest is guarded by the engine's mutex. */
-  int notify_fd;             /* written to (8 bytes, like an eventfd) when the call is done or asks; -1: nobody */
-  bool notify_fd_owned;      /* close it with the call */
+  int descriptor;            /* engine_call_fd's, closed with the call; -1: none yet */
+  int waiter;                /* that of a thread blocked in engine_wait; -1: none */
+  bool in_inbox;             /* there is something new in what follows for the driver to see */
+  struct call *next;         /* in the inbox */
   bool cancel_asked;
+  struct call_answer answer;
   struct call_event *events, **events_end;
-  struct call *next;         /* in the engine's inbox */
 };
 
-/* A new call with one reference, everything zero but notify_fd (-1), retry_after_ms (-1) and max_attempts 1. NULL: no memory. */
+/* A new call with one reference, everything zero but the descriptors (-1), retry_after_ms (-1) and max_attempts (1). NULL: no memory. */
 struct call *call_new(void);
 
 /* Adds a reference; gives the call. */

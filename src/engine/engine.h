@@ -17,21 +17,21 @@
 void engine_submit(struct call *call, bool caller_waits);
 
 enum engine_wait_result {
-  ENGINE_WAIT_READY,       /* done, or asking */
+  ENGINE_WAIT_READY,      /* done, asking, or with events to take */
   ENGINE_WAIT_TIMEOUT,
-  ENGINE_WAIT_INTERRUPTED  /* a signal came: run Lua's hooks, then wait again */
+  ENGINE_WAIT_INTERRUPTED /* perhaps by a signal: run Lua's hooks, then wait again */
 };
 
-/* Blocks until the call is done or asks, until timeout_ms have passed (< 0: no limit), or until a signal was handled. */
+/* Blocks until the call is ready, until timeout_ms have passed (< 0: no limit), or until a signal may have been handled. */
 enum engine_wait_result engine_wait(struct call *call, int64_t timeout_ms);
 
-/* The same for any of several: blocks until at least one of them is done or asks. */
+/* The same for any of several: blocks until at least one of them is ready. */
 enum engine_wait_result engine_wait_any(struct call *const *calls, size_t count, int64_t timeout_ms);
 
 /* Ends the call as cancelled unless it is done already; returns at once, the reply comes as any other. */
 void engine_cancel(struct call *call);
 
-/* The call's own descriptor, readable once the call is done or asks; made at the first asking, closed with the call. -1: none to be had. */
+/* The call's own descriptor, readable once the call is ready; made at the first asking, closed with the call. -1: none to be had. */
 int engine_call_fd(struct call *call);
 
 /* Answers a call in CALL_ASKING. Gives its token source a token (copied; lifetime_ms < 0: unknown, kept until refused), or tells all who wait for it

@@ -2,15 +2,16 @@
 #ifndef ENGINE_TRANSPORT_H
 #define ENGINE_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Shared by clients and calls; never changes after transport_settings_new. */
 struct transport_settings {
-  int references;          /* atomic access only through retain and release */
+  atomic_int references;
   char *ca_file;           /* NULL: none given */
   char *ca_dir;            /* NULL: none given */
-  char *proxy;             /* NULL or "": none */
+  char *proxy;             /* NULL: none */
   char *no_proxy;          /* libcurl's CURLOPT_NOPROXY list, or NULL */
   bool insecure;           /* no TLS check, plain http anywhere */
   int64_t connect_timeout_ms;

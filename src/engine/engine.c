@@ -1,0 +1,563 @@
+#include "engine.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "engine_internal.h"
+#include "flight.h"
+#include "loop.h"
+#include "token_cache.h"
+#include "token_source.h"
+
+/* At the process's end the thread is waited for this long, then left behind: a resolver may be stuck. */
+#define LONGEST_STOP_S 1
+/* A driver without timers looks up this often; only a bound, every event wakes it. */
+#define LONGEST_SLEEP_MS 60000
+
+struct engine {
+  pthread_mutex_t mutex;       /* guards all but `loop`, which belongs to the driver */
+  pthread_cond_t changed;      /* for the thread: something to drive, or to stop; for the stopper: the thread has ended */
+  struct call *inbox, **inbox_end;
+  bool driven;                 /* somebody has the loop */
+  bool thread_exists;
+  bool stopping;
+  pthread_t thread;
+  size_t under_way;            /* loop.under_way, when the last driver left */
+  int64_t next_timer;          /* likewise, monotonic ms */
+  int64_t thread_wakes_at;     /* the thread sleeps at most until then, monotonic ms */
+  struct loop loop;
+};
+
+static pthread_mutex_t creation_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct engine *current_engine; /* guarded by creation_mutex; this process's, NULL until the first call */
+
+/* ======================================================================== */
+/* Beginning, fork and end                                                  */
+/* ======================================================================== */
+
+static void before_fork(void) {
+  pthread_mutex_lock(&creation_mutex);
+  token_sources_before_fork();
+}
+
+static void after_fork_in_parent(void) {
+  token_sources_after_fork();
+  pthread_mutex_unlock(&creation_mutex);
+}
+
+/* The thread does not exist here, and its connections belong to the parent: nothing of them may be touched. */
+static void after_fork_in_child(void) {
+  current_engine = NULL;
+  token_sources_after_fork();
+  pthread_mutex_unlock(&creation_mutex);
+}
+
+/* Stops the thread and frees everything, unless somebody else is driving still. Before OpenSSL's own exit handler: that was
+   registered earlier, when libcurl was initialised. */
+static void stop_at_exit(void) {
+  pthread_mutex_lock(&creation_mutex);
+  struct engine *engine = current_engine;
+  pthread_mutex_unlock(&creation_mutex);
+  if (engine == NULL) return;
+
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += LONGEST_STOP_S;
+  pthread_mutex_lock(&engine->mutex);
+  engine->stopping = true;
+  pthread_cond_broadcast(&engine->changed);
+  if (engine->driven) loop_wake(&engine->loop);
+  while (engine->driven && pthread_cond_timedwait(&engine->changed, &engine->mutex, &until) == 0) continue;
+  bool is_free = !engine->driven;
+  engine->driven = true; /* for good: nobody may take the loop any more */
+  bool joins = is_free && engine->thread_exists;
+  pthread_mutex_unlock(&engine->mutex);
+  if (joins) pthread_join(engine->thread, NULL);
+  if (is_free) loop_close(&engine->loop);
+  /* The engine itself stays: threads that outlive this handler may still look at it. */
+}
+
+static void initialise_process(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  atexit(stop_at_exit);
+}
+
+static struct engine *new_engine(void) {
+  struct engine *engine = calloc(1, sizeof *engine);
+  if (engine == NULL) return NULL;
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_mutex_init(&engine->mutex, NULL);
+  pthread_cond_init(&engine->changed, &attributes);
+  pthread_condattr_destroy(&attributes);
+  engine->inbox_end = &engine->inbox;
+  engine->next_timer = INT64_MAX;
+  if (loop_open(&engine->loop, engine)) return engine;
+  loop_close(&engine->loop);
+  free(engine);
+  return NULL;
+}
+
+/* This process's engine, made at the first call. NULL: no memory. */
+static struct engine *get_engine(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, initialise_process);
+  pthread_mutex_lock(&creation_mutex);
+  if (current_engine == NULL) current_engine = new_engine();
+  struct engine *engine = current_engine;
+  pthread_mutex_unlock(&creation_mutex);
+  return engine;
+}
+
+/* The engine a call was submitted to, if it is this process's; else NULL: the call was left behind by a fork. */
+static struct engine *engine_of(const struct call *call) {
+  pthread_mutex_lock(&creation_mutex);
+  struct engine *engine = current_engine;
+  pthread_mutex_unlock(&creation_mutex);
+  return engine == call->engine ? engine : NULL;
+}
+
+/* ======================================================================== */
+/* Signals to those who wait                                                */
+/* ======================================================================== */
+
+/* A descriptor that becomes readable when 8 bytes are written to it; -1: none to be had. */
+static int new_descriptor(void);
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+static int new_descriptor(void) {
+  return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+#else
+#include <sys/socket.h>
+/* Written to and read from at the same end: a datagram socket that is its own peer. */
+static int new_descriptor(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) return -1;
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  close(ends[1]);
+  return ends[0];
+}
+#endif
+
+static void signal_descriptor(int descriptor) {
+  static const uint64_t one = 1;
+  /* A full counter is readable already. */
+  if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) return;
+}
+
+/* With the mutex held. */
+static void wake_owner(struct call *call) {
+  signal_descriptor(call->descriptor);
+  signal_descriptor(call->waiter);
+}
+
+static void set_phase(struct call *call, enum call_phase phase) {
+  atomic_store_explicit(&call->phase, (int)phase, memory_order_release);
+}
+
+/* The reply becomes visible, and the engine lets go of the call. engine: the one whose mutex guards it. */
+static void complete(struct engine *engine, struct call *call) {
+  pthread_mutex_lock(&engine->mutex);
+  set_phase(call, CALL_DONE);
+  wake_owner(call);
+  pthread_mutex_unlock(&engine->mutex);
+  call_release(call);
+}
+
+static struct engine *guard_of(struct call *call) {
+  return (struct engine *)(uintptr_t)call->engine;
+}
+
+void engine_call_done(struct call *call) {
+  complete(guard_of(call), call);
+}
+
+void engine_call_asks(struct call *call) {
+  struct engine *engine = guard_of(call);
+  pthread_mutex_lock(&engine->mutex);
+  set_phase(call, CALL_ASKING);
+  wake_owner(call);
+  pthread_mutex_unlock(&engine->mutex);
+}
+
+void engine_call_goes_on(struct call *call) {
+  if (call_phase(call) == CALL_ASKING) set_phase(call, CALL_ACTIVE);
+}
+
+void engine_call_event(struct call *call, const struct call_event *event) {
+  struct call_event *copy = malloc(sizeof *copy);
+  if (copy == NULL) return;
+  *copy = *event;
+  copy->next = NULL;
+  struct engine *engine = guard_of(call);
+  pthread_mutex_lock(&engine->mutex);
+  *call->events_end = copy;
+  call->events_end = &copy->next;
+  atomic_store_explicit(&call->has_events, true, memory_order_release);
+  wake_owner(call);
+  pthread_mutex_unlock(&engine->mutex);
+}
+
+static bool is_ready(struct call *call) {
+  return call_phase(call) >= CALL_ASKING || atomic_load_explicit(&call->has_events, memory_order_acquire);
+}
+
+/* ======================================================================== */
+/* Driving                                                                  */
+/* ======================================================================== */
+
+/* What is new of a call in the inbox. */
+static void read_call(struct engine *engine, struct call *call) {
+  pthread_mutex_lock(&engine->mutex);
+  bool cancelled = call->cancel_asked;
+  struct call_answer answer = call->answer;
+  call->answer = (struct call_answer){0};
+  pthread_mutex_unlock(&engine->mutex);
+
+  struct loop *loop = &engine->loop;
+  if (call_phase(call) != CALL_DONE) {
+    if (call->flight == NULL) flight_start(loop, call_retain(call), cancelled);
+    else if (cancelled) flight_cancel(call->flight);
+    if (answer.token != NULL && call->flight != NULL)
+      token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
+    if (answer.refusal != NULL && call->flight != NULL)
+      token_cache_give_up(loop, call->request.token_source, answer.refusal);
+  }
+  secret_free(answer.token);
+  free(answer.refusal);
+  call_release(call); /* the inbox's reference */
+}
+
+static void read_inbox(struct engine *engine) {
+  pthread_mutex_lock(&engine->mutex);
+  struct call *call = engine->inbox;
+  engine->inbox = NULL;
+  engine->inbox_end = &engine->inbox;
+  for (struct call *each = call; each != NULL; each = each->next) each->in_inbox = false;
+  pthread_mutex_unlock(&engine->mutex);
+  while (call != NULL) {
+    struct call *next = call->next;
+    read_call(engine, call);
+    call = next;
+  }
+}
+
+static bool any_ready(struct call *const *calls, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (is_ready(calls[i])) return true;
+  return false;
+}
+
+/* Drives until one of the calls is ready, the deadline (monotonic ms) has passed, or a signal may have come. The caller has the loop. */
+static enum engine_wait_result drive_for(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  for (;;) {
+    read_inbox(engine);
+    loop_turn(&engine->loop);
+    if (any_ready(calls, count)) return ENGINE_WAIT_READY;
+    int64_t left = LONGEST_SLEEP_MS;
+    if (deadline != INT64_MAX) {
+      left = deadline - clock_monotonic_ms();
+      if (left <= 0) return ENGINE_WAIT_TIMEOUT;
+    }
+    int patience = loop_patience(&engine->loop, left);
+    if (patience > 0 && !loop_sleep(&engine->loop, patience) && loop_patience(&engine->loop, left) > 0)
+      /* Neither the network nor a timer: a wake-up, or a signal, which poll tells by returning early. */
+      return ENGINE_WAIT_INTERRUPTED;
+  }
+}
+
+/* Drives while anything is under way. The caller is the thread and has the loop. */
+static void drive_until_idle(struct engine *engine) {
+  bool goes_on = true;
+  while (goes_on) {
+    read_inbox(engine);
+    loop_turn(&engine->loop);
+    pthread_mutex_lock(&engine->mutex);
+    goes_on = !engine->stopping && (engine->loop.under_way > 0 || engine->inbox != NULL);
+    pthread_mutex_unlock(&engine->mutex);
+    if (goes_on) {
+      int patience = loop_patience(&engine->loop, LONGEST_SLEEP_MS);
+      if (patience > 0) loop_sleep(&engine->loop, patience);
+    }
+  }
+}
+
+/* The driver leaves the loop. With the mutex held. */
+static void leave_loop(struct engine *engine) {
+  engine->driven = false;
+  engine->under_way = engine->loop.under_way;
+  engine->next_timer = timers_next(&engine->loop.timers);
+}
+
+/* Whether there is something to drive, now. With the mutex held, nobody driving. */
+static bool has_work(const struct engine *engine) {
+  return engine->inbox != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
+}
+
+/* Sleeps until something changes or the next timer is due. With the mutex held. */
+static void await_change(struct engine *engine) {
+  engine->thread_wakes_at = engine->driven ? INT64_MAX : engine->next_timer;
+  if (engine->thread_wakes_at == INT64_MAX) {
+    pthread_cond_wait(&engine->changed, &engine->mutex);
+    return;
+  }
+  struct timespec until = {.tv_sec = (time_t)(engine->next_timer / 1000), .tv_nsec = (long)(engine->next_timer % 1000) * 1000000};
+  pthread_cond_timedwait(&engine->changed, &engine->mutex, &until);
+}
+
+static void *run_thread(void *argument) {
+  struct engine *engine = argument;
+  pthread_mutex_lock(&engine->mutex);
+  while (!engine->stopping) {
+    if (engine->driven || !has_work(engine)) {
+      await_change(engine);
+      continue;
+    }
+    engine->driven = true;
+    pthread_mutex_unlock(&engine->mutex);
+    drive_until_idle(engine);
+    pthread_mutex_lock(&engine->mutex);
+    leave_loop(engine);
+    pthread_cond_broadcast(&engine->changed);
+  }
+  pthread_mutex_unlock(&engine->mutex);
+  return NULL;
+}
+
+/* Sees to it that the thread does what is left to do, now or when the next timer is due. With the mutex held, nobody driving. */
+static void call_thread(struct engine *engine) {
+  if (engine->stopping || (!has_work(engine) && engine->next_timer == INT64_MAX)) return;
+  if (engine->thread_exists) {
+    /* One that sleeps until then anyway is left alone: to wake it after each call would cost more than many calls do. */
+    if (!has_work(engine) && engine->thread_wakes_at <= engine->next_timer) return;
+    pthread_cond_broadcast(&engine->changed);
+    return;
+  }
+  /* Signals are for the program's own threads. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  engine->thread_exists = pthread_create(&engine->thread, NULL, run_thread, engine) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* ======================================================================== */
+/* Waiting                                                                  */
+/* ======================================================================== */
+
+/* While a program's own thread drives, a peer that hangs up must not end the program: libcurl is told to leave signals alone. */
+struct pipe_signal {
+  sigset_t before;
+  bool was_pending;
+};
+
+static void hold_pipe_signal(struct pipe_signal *held) {
+  sigset_t pipe_only, pending;
+  sigemptyset(&pipe_only);
+  sigaddset(&pipe_only, SIGPIPE);
+  sigpending(&pending);
+  held->was_pending = sigismember(&pending, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &pipe_only, &held->before);
+}
+
+static void release_pipe_signal(const struct pipe_signal *held) {
+  sigset_t pipe_only, pending;
+  sigemptyset(&pipe_only);
+  sigaddset(&pipe_only, SIGPIPE);
+  sigpending(&pending);
+  if (!held->was_pending && sigismember(&pending, SIGPIPE) == 1) {
+    int signal_number;
+    sigwait(&pipe_only, &signal_number);
+  }
+  pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+}
+
+/* Drives in the caller's thread. With the mutex held on entry and return. */
+static enum engine_wait_result lead(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  struct pipe_signal held;
+  engine->driven = true;
+  pthread_mutex_unlock(&engine->mutex);
+  hold_pipe_signal(&held);
+  enum engine_wait_result result = drive_for(engine, calls, count, deadline);
+  release_pipe_signal(&held);
+  pthread_mutex_lock(&engine->mutex);
+  leave_loop(engine);
+  if (engine->stopping) pthread_cond_broadcast(&engine->changed);
+  /* After an interruption the caller comes back, or cancels the call, which calls the thread. */
+  else if (result != ENGINE_WAIT_INTERRUPTED) call_thread(engine);
+  return result;
+}
+
+/* Leaves the driving to another and sleeps until told. With the mutex held on entry and return. */
+static enum engine_wait_result follow(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  int descriptor = new_descriptor();
+  for (size_t i = 0; i < count; i++) calls[i]->waiter = descriptor;
+  pthread_mutex_unlock(&engine->mutex);
+  struct pollfd poll_for = {.fd = descriptor, .events = POLLIN};
+  int64_t left = deadline == INT64_MAX ? LONGEST_SLEEP_MS : deadline - clock_monotonic_ms();
+  if (descriptor < 0 && left > 1) left = 1; /* no descriptor left: look again and again */
+  if (left > LONGEST_SLEEP_MS) left = LONGEST_SLEEP_MS;
+  int ready = left <= 0 ? 0 : poll(&poll_for, descriptor < 0 ? 0 : 1, (int)left);
+  bool interrupted = ready < 0 && errno == EINTR;
+  pthread_mutex_lock(&engine->mutex);
+  for (size_t i = 0; i < count; i++) calls[i]->waiter = -1;
+  if (descriptor >= 0) close(descriptor);
+  return interrupted ? ENGINE_WAIT_INTERRUPTED : ENGINE_WAIT_READY;
+}
+
+/* A call that a fork left behind: its engine lives on in the parent alone. */
+static void abandon(struct call *call) {
+  call->reply = (struct call_reply){.error = CALL_CANCELLED, .retry_after_ms = -1};
+  call->reply.message = strdup("the call was started before a fork and goes on in the parent process");
+  set_phase(call, CALL_DONE);
+}
+
+/* Calls of one engine; those of another are ended first. NULL: one of them is done by that. */
+static struct engine *engine_of_all(struct call *const *calls, size_t count) {
+  struct engine *engine = NULL;
+  for (size_t i = 0; i < count; i++) {
+    engine = engine_of(calls[i]);
+    if (engine != NULL) continue;
+    abandon(calls[i]);
+    return NULL;
+  }
+  return engine;
+}
+
+enum engine_wait_result engine_wait_any(struct call *const *calls, size_t count, int64_t timeout_ms) {
+  if (count == 0) return ENGINE_WAIT_TIMEOUT;
+  if (any_ready(calls, count)) return ENGINE_WAIT_READY;
+  struct engine *engine = engine_of_all(calls, count);
+  if (engine == NULL) return ENGINE_WAIT_READY;
+  int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
+  enum engine_wait_result result = ENGINE_WAIT_READY;
+  pthread_mutex_lock(&engine->mutex);
+  while (!any_ready(calls, count) && result == ENGINE_WAIT_READY) {
+    if (engine->stopping && engine->driven) {
+      result = ENGINE_WAIT_TIMEOUT; /* the process is ending in another thread */
+    } else if (!engine->driven) {
+      result = lead(engine, calls, count, deadline);
+    } else {
+      result = follow(engine, calls, count, deadline);
+      if (result == ENGINE_WAIT_READY && clock_monotonic_ms() >= deadline) result = ENGINE_WAIT_TIMEOUT;
+    }
+  }
+  pthread_mutex_unlock(&engine->mutex);
+  return any_ready(calls, count) ? ENGINE_WAIT_READY : result;
+}
+
+enum engine_wait_result engine_wait(struct call *call, int64_t timeout_ms) {
+  return engine_wait_any(&call, 1, timeout_ms);
+}
+
+/* ======================================================================== */
+/* Handing over                                                             */
+/* ======================================================================== */
+
+/* Puts the call where the driver looks. With the mutex held. */
+static void post(struct engine *engine, struct call *call, bool caller_waits) {
+  if (!call->in_inbox) {
+    call->in_inbox = true;
+    call->next = NULL;
+    *engine->inbox_end = call_retain(call);
+    engine->inbox_end = &call->next;
+  }
+  if (engine->driven) loop_wake(&engine->loop);
+  else if (!caller_waits) call_thread(engine);
+}
+
+void engine_submit(struct call *call, bool caller_waits) {
+  struct engine *engine = get_engine();
+  call->engine = engine;
+  if (engine == NULL) {
+    call->reply.error = CALL_NO_MEMORY;
+    set_phase(call, CALL_DONE);
+    return;
+  }
+  set_phase(call, CALL_ACTIVE);
+  pthread_mutex_lock(&engine->mutex);
+  bool stopping = engine->stopping;
+  if (!stopping) post(engine, call, caller_waits);
+  pthread_mutex_unlock(&engine->mutex);
+  if (stopping) abandon(call);
+}
+
+void engine_cancel(struct call *call) {
+  if (call_phase(call) == CALL_NEW || call_phase(call) == CALL_DONE) return;
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) {
+    abandon(call);
+    return;
+  }
+  pthread_mutex_lock(&engine->mutex);
+  if (call_phase(call) != CALL_DONE && !engine->stopping) {
+    call->cancel_asked = true;
+    post(engine, call, false);
+  }
+  pthread_mutex_unlock(&engine->mutex);
+}
+
+int engine_call_fd(struct call *call) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return -1;
+  pthread_mutex_lock(&engine->mutex);
+  if (call->descriptor < 0) {
+    call->descriptor = new_descriptor();
+    if (is_ready(call)) signal_descriptor(call->descriptor);
+  }
+  int descriptor = call->descriptor;
+  pthread_mutex_unlock(&engine->mutex);
+  return descriptor;
+}
+
+/* Hands an answer over, whose strings it owns now; one that the driver has not read yet stays. */
+static void answer(struct call *call, struct call_answer given) {
+  struct engine *engine = engine_of(call);
+  if (engine != NULL) {
+    pthread_mutex_lock(&engine->mutex);
+    if (call_phase(call) == CALL_ASKING && call->answer.token == NULL && call->answer.refusal == NULL) {
+      call->answer = given;
+      given = (struct call_answer){0};
+      set_phase(call, CALL_ACTIVE);
+      post(engine, call, false);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+  }
+  secret_free(given.token);
+  free(given.refusal);
+}
+
+void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms) {
+  answer(call, (struct call_answer){.token = strdup(value), .lifetime_ms = lifetime_ms});
+}
+
+void engine_refuse_token(struct call *call, const char *message) {
+  answer(call, (struct call_answer){.refusal = strdup(message)});
+}
+
+struct call_event *engine_take_events(struct call *call) {
+  if (!atomic_load_explicit(&call->has_events, memory_order_acquire)) return NULL;
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return NULL;
+  pthread_mutex_lock(&engine->mutex);
+  struct call_event *events = call->events;
+  call->events = NULL;
+  call->events_end = &call->events;
+  atomic_store_explicit(&call->has_events, false, memory_order_release);
+  pthread_mutex_unlock(&engine->mutex);
+  return events;
+}

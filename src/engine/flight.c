@@ -1,0 +1,338 @@
+#include "flight.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "engine_internal.h"
+#include "token.h"
+#include "token_cache.h"
+#include "token_source.h"
+#include "url.h"
+
+#define MESSAGE_SIZE 512
+
+static void act(struct flight *flight, enum exchange_action action);
+
+/* ======================================================================== */
+/* The end                                                                  */
+/* ======================================================================== */
+
+/* Takes the flight out of everything and frees it; its call keeps nothing of it. */
+static void free_flight(struct flight *flight) {
+  struct loop *loop = flight->loop;
+  if (flight->waits_for_token) token_cache_leave(flight);
+  loop_abort(loop, &flight->job);
+  turn_end(&flight->turn);
+  timers_clear(&loop->timers, &flight->job.pause);
+  timers_clear(&loop->timers, &flight->deadline);
+  if (flight->previous != NULL) flight->previous->next = flight->next;
+  else loop->flights = flight->next;
+  if (flight->next != NULL) flight->next->previous = flight->previous;
+  loop->under_way--;
+  token_release(flight->token);
+  transfer_free(&flight->job.transfer);
+  buffer_free(&flight->redirected);
+  free(flight);
+}
+
+/* Ends the call with what its reply says already; the transfer's headers and body become the reply's. */
+static void finish(struct flight *flight) {
+  struct call *call = flight->call;
+  struct call_reply *reply = &call->reply;
+  reply->attempts = flight->job.exchange.attempts;
+  reply->elapsed = (double)(clock_monotonic_ms() - flight->submitted_ms) / 1000;
+  reply->headers = flight->job.transfer.reply_headers;
+  reply->body = flight->job.transfer.reply_body;
+  flight->job.transfer.reply_headers = flight->job.transfer.reply_body = BUFFER_EMPTY;
+  reply->token = flight->token;
+  flight->token = NULL;
+  call->flight = NULL;
+  free_flight(flight);
+  engine_call_done(call);
+}
+
+/* Ends the call with an error; message and hint are copied, hint may be NULL. */
+static void fail(struct flight *flight, enum call_error error, bool retryable, const char *message, const char *hint) {
+  struct call_reply *reply = &flight->call->reply;
+  loop_abort(flight->loop, &flight->job);
+  transfer_free(&flight->job.transfer);
+  reply->error = error;
+  reply->retryable = retryable;
+  reply->message = strdup(message);
+  reply->hint = hint == NULL ? NULL : strdup(hint);
+  finish(flight);
+}
+
+/* What the call is waiting for, for the message of a time-out. */
+static const char *current_wait(const struct flight *flight) {
+  if (flight->waits_for_token) return "waiting for a token";
+  if (flight->job.transfer.easy == NULL)
+    return flight->turn.service != NULL ? "waiting for its turn" : "waiting to try again";
+  if (flight->job.transfer.reply_body.length > 0) return "in the middle of the response's body";
+  if (flight->job.transfer.reply_headers.length > 0) return "after the response's headers";
+  return flight->job.transfer.starts > 0 ? "waiting for the response" : "connecting";
+}
+
+static void fail_at_deadline(struct flight *flight) {
+  char message[MESSAGE_SIZE];
+  snprintf(message, sizeof message, "no answer within %g s (%s)", (double)flight->call->request.timeout_ms / 1000,
+           current_wait(flight));
+  fail(flight, CALL_TIMEOUT, true, message, NULL);
+}
+
+/* A body streamed from a file may take as long as it moves. */
+static bool streams(const struct flight *flight) {
+  const struct call_body *body = &flight->call->request.body;
+  if (body->kind == BODY_FILE) return true;
+  for (size_t i = 0; i < body->part_count; i++)
+    if (body->parts[i].path != NULL) return true;
+  return false;
+}
+
+static void on_deadline(void *owner) {
+  struct flight *flight = owner;
+  if (streams(flight) && flight->job.transfer.easy != NULL) {
+    int64_t until = flight->job.transfer.progress_ms + flight->call->request.timeout_ms;
+    if (until > clock_monotonic_ms() && timers_set(&flight->loop->timers, &flight->deadline, until)) {
+      flight->job.exchange.deadline_ms = until;
+      return;
+    }
+  }
+  fail_at_deadline(flight);
+}
+
+void flight_cancel(struct flight *flight) {
+  fail(flight, CALL_CANCELLED, false, "the call was cancelled", NULL);
+}
+
+/* ======================================================================== */
+/* Sending                                                                  */
+/* ======================================================================== */
+
+static const char *current_url(const struct flight *flight) {
+  return flight->redirected.length > 0 ? flight->redirected.data : flight->call->request.url.data;
+}
+
+/* The turn has come. */
+static void send_now(void *owner) {
+  struct flight *flight = owner;
+  const struct call_request *request = &flight->call->request;
+  loop_send(flight->loop, &flight->job,
+            &(struct transfer_request){
+                .method = request->method,
+                .url = current_url(flight),
+                .headers = request->headers,
+                .header_count = request->header_count,
+                .body = &request->body,
+                .bearer_token = flight->token == NULL ? NULL : flight->token->value,
+                .transport = request->transport,
+                .max_response_bytes = request->max_response_bytes,
+                .repeatable = flight->job.exchange.repeatable,
+            });
+}
+
+/* Sends as soon as the service may be called. */
+static void send_when_allowed(struct flight *flight) {
+  struct service *service = service_of(flight->loop, current_url(flight));
+  if (service == NULL) {
+    fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
+    return;
+  }
+  int64_t held_until = service_held_until(service);
+  if (held_until > clock_monotonic_ms()) {
+    if (held_until >= flight->job.exchange.deadline_ms) {
+      flight->call->reply.retry_after_ms = held_until - clock_monotonic_ms();
+      fail(flight, CALL_RATE_LIMIT, true, "the service takes no more requests before RateLimit-Reset, which lies beyond the timeout", NULL);
+      return;
+    }
+    if (timers_set(&flight->loop->timers, &flight->job.pause, held_until)) return;
+  }
+  turn_take(&flight->turn, service);
+}
+
+/* A pause is over: one before another attempt, or one that the service asked of all. */
+static void on_pause_over(void *owner) {
+  struct flight *flight = owner;
+  act(flight, exchange_resumed(&flight->job.exchange));
+}
+
+/* ======================================================================== */
+/* What came of it                                                          */
+/* ======================================================================== */
+
+/* Takes over the Location of a 3xx if it stays within the origin. */
+static bool resolve_redirect(struct flight *flight, int status) {
+  if (status < 300 || status >= 400) return false;
+  size_t length;
+  const char *location = transfer_header(&flight->job.transfer, "Location", &length);
+  if (location == NULL) return false;
+  struct buffer url = BUFFER_EMPTY;
+  if (!url_resolve(current_url(flight), location, length, &url) || !url_same_origin(url.data, flight->call->request.url.data)) {
+    buffer_free(&url);
+    return false;
+  }
+  buffer_free(&flight->redirected);
+  flight->redirected = url;
+  return true;
+}
+
+static void record_attempt(struct flight *flight, const struct transfer_end *end, int64_t now) {
+  if (!flight->call->request.wants_events) return;
+  struct call_event event = {.kind = EVENT_ATTEMPT,
+                             .attempt = flight->job.exchange.attempts,
+                             .status = end->status,
+                             .elapsed = (double)(now - flight->job.sent_ms) / 1000};
+  if (end->message != NULL) snprintf(event.message, sizeof event.message, "%s", end->message);
+  engine_call_event(flight->call, &event);
+}
+
+static void record_retry(struct flight *flight, double delay) {
+  if (!flight->call->request.wants_events) return;
+  engine_call_event(flight->call, &(struct call_event){.kind = EVENT_RETRY,
+                                                       .attempt = flight->job.exchange.attempts,
+                                                       .status = flight->call->reply.status,
+                                                       .delay = delay,
+                                                       .reason = flight->job.exchange.reason});
+}
+
+/* The exchange is over with what the last transfer came to. */
+static void finish_as_answered(struct flight *flight) {
+  struct call_reply *reply = &flight->call->reply;
+  if (flight->job.exchange.finish == EXCHANGE_TOKEN_REFUSED) {
+    reply->error = CALL_AUTH;
+    if (flight->job.exchange.renewed) {
+      reply->message = strdup("the token was refused, and so was a fresh one");
+      reply->hint = strdup("the token is valid for another organization, tenant or service: check base_url, organization and tenant");
+    } else {
+      reply->message = strdup("the access token was refused");
+      reply->hint = strdup("access_token has expired or is of another organization: give a new one, or client_id and client_secret");
+    }
+  }
+  finish(flight);
+}
+
+static void on_transfer_end(void *owner, const struct transfer_end *end) {
+  struct flight *flight = owner;
+  struct call_reply *reply = &flight->call->reply;
+  int64_t now = clock_monotonic_ms();
+  if (flight->turn.service != NULL && end->outcome == RETRY_RESPONSE)
+    service_learn(flight->turn.service, &flight->job.transfer, now);
+  reply->error = end->error;
+  reply->status = end->status;
+  reply->http_version = end->http_version;
+  reply->retry_after_ms = end->retry_after_ms;
+  reply->retryable = retry_may_succeed_later(end->outcome, end->status);
+  free(reply->message);
+  free(reply->hint);
+  reply->message = end->message == NULL ? NULL : strdup(end->message);
+  reply->hint = end->hint == NULL ? NULL : strdup(end->hint);
+
+  struct exchange_answer answer = {.outcome = end->outcome,
+                                   .status = end->status,
+                                   .retry_after_ms = end->retry_after_ms,
+                                   .within_origin = resolve_redirect(flight, end->status)};
+  enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
+  record_attempt(flight, end, now);
+  if (action == EXCHANGE_PAUSE) record_retry(flight, (double)flight->job.exchange.delay_ms / 1000);
+  if (action == EXCHANGE_RENEW_TOKEN) record_retry(flight, 0);
+  turn_end(&flight->turn);
+  act(flight, action);
+}
+
+/* ======================================================================== */
+/* Tokens                                                                   */
+/* ======================================================================== */
+
+void flight_token_ready(struct flight *flight, struct token *token) {
+  token_release(flight->token);
+  flight->token = token_retain(token);
+  act(flight, exchange_token_ready(&flight->job.exchange));
+}
+
+void flight_token_failed(struct flight *flight, const struct token_failure *failure) {
+  struct call_reply *reply = &flight->call->reply;
+  free(reply->message);
+  free(reply->hint);
+  reply->message = reply->hint = NULL;
+  reply->code = failure->code == NULL ? NULL : strdup(failure->code);
+  reply->status = failure->status;
+  reply->retry_after_ms = failure->retry_after_ms;
+  fail(flight, failure->error, failure->retryable, failure->message, failure->hint);
+}
+
+/* ======================================================================== */
+
+static void act(struct flight *flight, enum exchange_action action) {
+  switch (action) {
+    case EXCHANGE_RENEW_TOKEN:
+      token_cache_refuse(flight->loop, flight->call->request.token_source, flight->token);
+      token_cache_request(flight->loop, flight);
+      break;
+    case EXCHANGE_GET_TOKEN:
+      token_cache_request(flight->loop, flight);
+      break;
+    case EXCHANGE_SEND:
+    case EXCHANGE_FOLLOW:
+      send_when_allowed(flight);
+      break;
+    case EXCHANGE_PAUSE:
+      if (!timers_set(&flight->loop->timers, &flight->job.pause, flight->job.exchange.resume_at))
+        fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
+      break;
+    case EXCHANGE_FINISH:
+      finish_as_answered(flight);
+      break;
+  }
+}
+
+static bool is_repeatable(const struct call_request *request) {
+  return request->idempotent || (strcmp(request->method, "POST") != 0 && strcmp(request->method, "PATCH") != 0);
+}
+
+void flight_start(struct loop *loop, struct call *call, bool cancelled) {
+  const struct call_request *request = &call->request;
+  struct flight *flight = cancelled ? NULL : calloc(1, sizeof *flight);
+  if (flight == NULL) {
+    call->reply.error = cancelled ? CALL_CANCELLED : CALL_NO_MEMORY;
+    engine_call_done(call);
+    return;
+  }
+  int64_t now = clock_monotonic_ms();
+  flight->call = call;
+  flight->loop = loop;
+  flight->submitted_ms = now;
+  flight->job.owner = flight->turn.owner = flight->deadline.owner = flight->job.pause.owner = flight;
+  flight->job.ended = on_transfer_end;
+  flight->job.pause.expired = on_pause_over;
+  flight->deadline.expired = on_deadline;
+  flight->turn.begin = send_now;
+  flight->job.exchange = (struct exchange){
+      .authorized = request->token_source != NULL,
+      .renewable = request->token_source != NULL && token_source_kind(request->token_source) != TOKEN_FIXED,
+      .token_only = request->token_only,
+      .repeatable = is_repeatable(request),
+      .safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0,
+      .max_attempts = request->max_attempts,
+      .deadline_ms = now + request->timeout_ms,
+  };
+  flight->next = loop->flights;
+  if (flight->next != NULL) flight->next->previous = flight;
+  loop->flights = flight;
+  loop->under_way++;
+  call->flight = flight;
+  if (!timers_set(&loop->timers, &flight->deadline, flight->job.exchange.deadline_ms)) {
+    fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
+    return;
+  }
+  act(flight, exchange_start(&flight->job.exchange));
+}
+
+void flights_free(struct loop *loop) {
+  while (loop->flights != NULL) {
+    struct call *call = loop->flights->call;
+    call->flight = NULL;
+    free_flight(loop->flights);
+    call_release(call);
+  }
+}

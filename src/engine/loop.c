@@ -1,0 +1,138 @@
+#include "loop.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "flight.h"
+#include "pace.h"
+#include "token_cache.h"
+
+/* Connections to one host where it speaks HTTP/1.1; over HTTP/2 one carries a hundred requests. */
+#define MOST_CONNECTIONS_PER_HOST 128L
+/* Kept open for later: a process talks to one or two hosts. */
+#define MOST_IDLE_CONNECTIONS 128L
+
+/* A seed that differs between processes and runs; it only spreads retries. */
+static uint64_t seed(const void *address) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)address) | 1;
+}
+
+double loop_random(struct loop *loop) {
+  /* xorshift64 */
+  loop->random_state ^= loop->random_state << 13;
+  loop->random_state ^= loop->random_state >> 7;
+  loop->random_state ^= loop->random_state << 17;
+  return (double)(loop->random_state >> 11) / 9007199254740992.0;
+}
+
+bool loop_open(struct loop *loop, struct engine *engine) {
+  *loop = (struct loop){.engine = engine};
+  loop->random_state = seed(loop);
+  loop->multi = curl_multi_init();
+  loop->share = curl_share_init();
+  if (loop->multi == NULL || loop->share == NULL) return false;
+  curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, MOST_CONNECTIONS_PER_HOST);
+  curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, MOST_IDLE_CONNECTIONS);
+  curl_share_setopt(loop->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  return true;
+}
+
+void loop_close(struct loop *loop) {
+  flights_free(loop);
+  token_caches_free(loop);
+  services_free(loop);
+  for (size_t i = 0; i < loop->spare_count; i++) curl_easy_cleanup(loop->spare[i]);
+  if (loop->multi != NULL) curl_multi_cleanup(loop->multi);
+  if (loop->share != NULL) curl_share_cleanup(loop->share);
+  timers_free(&loop->timers);
+}
+
+/* An easy handle in its initial state, or NULL. */
+static CURL *take_handle(struct loop *loop) {
+  if (loop->spare_count > 0) return loop->spare[--loop->spare_count];
+  CURL *easy = curl_easy_init();
+  if (easy != NULL) curl_easy_setopt(easy, CURLOPT_SHARE, loop->share);
+  return easy;
+}
+
+/* Ends the job's ties to its handle, which must no longer be in the multi handle. */
+static void return_handle(struct loop *loop, struct job *job) {
+  CURL *easy = job->transfer.easy;
+  transfer_finish(&job->transfer);
+  if (loop->spare_count < SPARE_HANDLES) {
+    loop->spare[loop->spare_count++] = easy;
+  } else {
+    curl_easy_cleanup(easy);
+  }
+}
+
+void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
+  job->sent_ms = clock_monotonic_ms();
+  CURL *easy = take_handle(loop);
+  bool added = false;
+  if (easy == NULL) {
+    job->transfer.no_memory = true;
+  } else if (transfer_prepare(&job->transfer, easy, request)) {
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
+    added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
+  }
+  if (added) return;
+  if (!job->transfer.file_failed) job->transfer.no_memory = true;
+  struct transfer_end end = transfer_explain(&job->transfer, CURLE_FAILED_INIT);
+  if (easy != NULL) return_handle(loop, job);
+  job->ended(job->owner, &end);
+}
+
+void loop_abort(struct loop *loop, struct job *job) {
+  if (job->transfer.easy == NULL) return;
+  curl_multi_remove_handle(loop->multi, job->transfer.easy);
+  return_handle(loop, job);
+}
+
+/* Passes on all transfers that libcurl has finished with. */
+static void read_ends(struct loop *loop) {
+  int left;
+  for (CURLMsg *message; (message = curl_multi_info_read(loop->multi, &left)) != NULL;) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURL *easy = message->easy_handle;
+    CURLcode result = message->data.result; /* gone with the handle */
+    char *private = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    struct job *job = (struct job *)(void *)private;
+    curl_multi_remove_handle(loop->multi, easy);
+    struct transfer_end end = transfer_explain(&job->transfer, result);
+    return_handle(loop, job);
+    job->ended(job->owner, &end);
+  }
+}
+
+void loop_turn(struct loop *loop) {
+  int running;
+  curl_multi_perform(loop->multi, &running);
+  read_ends(loop);
+  if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
+}
+
+int loop_patience(const struct loop *loop, int64_t longest_ms) {
+  int64_t next = timers_next(&loop->timers);
+  if (next != INT64_MAX) {
+    int64_t left = next - clock_monotonic_ms();
+    if (left < 0) left = 0;
+    if (left < longest_ms) longest_ms = left;
+  }
+  return longest_ms > INT_MAX ? INT_MAX : (int)longest_ms;
+}
+
+bool loop_sleep(struct loop *loop, int timeout_ms) {
+  int ready = 0;
+  curl_multi_poll(loop->multi, NULL, 0, timeout_ms, &ready);
+  return ready > 0;
+}
+
+void loop_wake(struct loop *loop) {
+  curl_multi_wakeup(loop->multi);
+}

@@ -1,0 +1,72 @@
+/* What whoever drives the engine works on: the transfers under way and the timers. Nothing here is locked: there is one driver. */
+#ifndef ENGINE_LOOP_H
+#define ENGINE_LOOP_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exchange.h"
+#include "timer.h"
+#include "transfer.h"
+
+struct engine;
+struct flight;
+struct service;
+struct token_cache;
+
+/* A request with its repetitions, on behalf of a call or of a token source. */
+struct job {
+  struct exchange exchange;
+  struct transfer transfer;
+  struct timer pause;                                           /* before it is sent again */
+  int64_t sent_ms;                                              /* monotonic, of the last sending */
+  void (*ended)(void *owner, const struct transfer_end *end);   /* the transfer is over: called once for each loop_send */
+  void *owner;
+};
+
+#define SPARE_HANDLES 32
+
+struct loop {
+  struct engine *engine;
+  CURLM *multi;
+  CURLSH *share;                /* TLS sessions */
+  CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
+  size_t spare_count;
+  struct timers timers;         /* monotonic */
+  size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
+  struct flight *flights;       /* all of them */
+  struct token_cache *tokens;   /* all of them */
+  struct service *services;     /* all of them: see pace.h */
+  uint64_t random_state;
+};
+
+/* false: no memory; then loop_close is due all the same. */
+bool loop_open(struct loop *loop, struct engine *engine);
+
+/* Ends all that is under way without a word to its owners and frees everything. */
+void loop_close(struct loop *loop);
+
+/* One round: lets libcurl read and write, passes on what has ended, runs the timers that are due. Never blocks. */
+void loop_turn(struct loop *loop);
+
+/* How long loop_sleep may sleep for the sake of the timers: ms, at most `longest`. */
+int loop_patience(const struct loop *loop, int64_t longest_ms);
+
+/* Waits for the network, or loop_wake, at most timeout_ms. Gives whether the network woke it. */
+bool loop_sleep(struct loop *loop, int timeout_ms);
+
+/* Ends a loop_sleep, now or the next: the one function here that any thread may call. */
+void loop_wake(struct loop *loop);
+
+/* Sends; job->ended is called later from loop_turn, or at once where it fails before anything is sent. */
+void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request);
+
+/* Stops the transfer without calling ended; nothing happens if there is none. */
+void loop_abort(struct loop *loop, struct job *job);
+
+/* In [0,1). */
+double loop_random(struct loop *loop);
+
+#endif

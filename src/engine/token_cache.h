@@ -1,0 +1,24 @@
+/* The token of a source in this engine: fetched when first needed, once however many wait, and renewed ahead of its end. */
+#ifndef ENGINE_TOKEN_CACHE_H
+#define ENGINE_TOKEN_CACHE_H
+
+#include "flight.h"
+#include "loop.h"
+#include "token.h"
+
+/* Leads to flight_token_ready or flight_token_failed, perhaps before it returns. */
+void token_cache_request(struct loop *loop, struct flight *flight);
+
+/* The flight no longer waits. */
+void token_cache_leave(struct flight *flight);
+
+/* The server refused this very token: it is dropped, if it is still the current one. */
+void token_cache_refuse(struct loop *loop, struct token_source *source, const struct token *token);
+
+/* The owner's Lua has a token (copied), or none: message says why. */
+void token_cache_give(struct loop *loop, struct token_source *source, const char *value, int64_t lifetime_ms);
+void token_cache_give_up(struct loop *loop, struct token_source *source, const char *message);
+
+void token_caches_free(struct loop *loop);
+
+#endif

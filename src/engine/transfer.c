@@ -1,0 +1,386 @@
+#include "transfer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "clock.h"
+
+/* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
+#define RECEIVE_BUFFER_BYTES 65536L
+
+/* ======================================================================== */
+/* What libcurl calls                                                       */
+/* ======================================================================== */
+
+/* Called before each time the request is sent. libcurl sends it once more by itself when a kept connection turns out dead; the
+   server may have acted on the first, so that is its business only where repeating is harmless. */
+static int on_send(void *user, char *primary_ip, char *local_ip, int primary_port, int local_port) {
+  (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+  struct transfer *transfer = user;
+  transfer->starts++;
+  return transfer->starts > 1 && !transfer->repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *user) {
+  struct transfer *transfer = user;
+  size_t length = size * count;
+  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    /* A status line: what came before was a 100, or a proxy's. */
+    transfer->reply_headers.length = 0;
+    transfer->reply_body.length = 0;
+    return length;
+  }
+  if (transfer->reply_headers.length + length > transfer->max_response_bytes) {
+    transfer->too_large = true;
+    return 0;
+  }
+  if (buffer_append(&transfer->reply_headers, line, length)) return length;
+  transfer->no_memory = true;
+  return 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
+  struct transfer *transfer = user;
+  size_t length = size * count;
+  if (length > transfer->max_response_bytes - transfer->reply_body.length) {
+    transfer->too_large = true;
+    return 0;
+  }
+  if (buffer_append(&transfer->reply_body, bytes, length)) return length;
+  transfer->no_memory = true;
+  return 0;
+}
+
+static size_t on_read_file(char *bytes, size_t size, size_t count, void *user) {
+  struct transfer *transfer = user;
+  size_t length = fread(bytes, size, count, transfer->file);
+  if (length == 0 && ferror(transfer->file)) {
+    transfer->file_failed = true;
+    snprintf(transfer->error_text, sizeof transfer->error_text, "cannot read the file: %s", strerror(errno));
+    return CURL_READFUNC_ABORT;
+  }
+  return length;
+}
+
+static int on_seek_file(void *user, curl_off_t offset, int origin) {
+  struct transfer *transfer = user;
+  return fseeko(transfer->file, (off_t)offset, origin) == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+/* Notes when the last byte of a streamed body went out. */
+static int on_progress(void *user, curl_off_t to_download, curl_off_t downloaded, curl_off_t to_upload, curl_off_t uploaded) {
+  (void)to_download, (void)to_upload;
+  struct transfer *transfer = user;
+  if (uploaded + downloaded != transfer->progress_bytes) transfer->progress_ms = clock_monotonic_ms();
+  transfer->progress_bytes = uploaded + downloaded;
+  return 0;
+}
+
+/* ======================================================================== */
+/* The request                                                              */
+/* ======================================================================== */
+
+/* Appends "Name: value" to the request's headers. false: no memory. */
+static bool add_header(struct transfer *transfer, const char *name, const char *value) {
+  struct buffer line = BUFFER_EMPTY;
+  /* libcurl's notation for a header without a value. */
+  bool built = buffer_append_string(&line, name) && buffer_append_string(&line, value[0] == '\0' ? ";" : ": ") &&
+               buffer_append_string(&line, value);
+  struct curl_slist *longer = built ? curl_slist_append(transfer->headers, line.data) : NULL;
+  buffer_wipe(&line); /* it may have been Authorization */
+  if (longer == NULL) return false;
+  transfer->headers = longer;
+  return true;
+}
+
+static bool add_headers(struct transfer *transfer, const struct transfer_request *request) {
+  for (size_t i = 0; i < request->header_count; i++)
+    if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
+  if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
+  /* Waiting for 100 (Continue) costs a second where a server does not know it. */
+  struct curl_slist *longer = curl_slist_append(transfer->headers, "Expect:");
+  if (longer == NULL) return false;
+  transfer->headers = longer;
+  if (request->bearer_token == NULL) return true;
+
+  struct buffer value = BUFFER_EMPTY;
+  bool added = buffer_append_string(&value, "Bearer ") && buffer_append_string(&value, request->bearer_token) &&
+               add_header(transfer, "Authorization", value.data);
+  buffer_wipe(&value);
+  return added;
+}
+
+/* A file that is missing or a directory is told before anything is sent. */
+static bool file_is_readable(struct transfer *transfer, const char *path) {
+  struct stat status;
+  FILE *file = fopen(path, "rb");
+  bool is_regular = file != NULL && fstat(fileno(file), &status) == 0 && !S_ISDIR(status.st_mode);
+  if (!is_regular) {
+    transfer->file_failed = true;
+    snprintf(transfer->error_text, sizeof transfer->error_text, "cannot read %.160s: %s", path,
+             file != NULL ? "it is not a file" : strerror(errno));
+  }
+  if (file != NULL) fclose(file);
+  return is_regular;
+}
+
+static bool add_part(struct transfer *transfer, const struct body_part *part) {
+  curl_mimepart *mime_part = curl_mime_addpart(transfer->mime);
+  if (mime_part == NULL || curl_mime_name(mime_part, part->name) != CURLE_OK) return false;
+  if (part->path != NULL) {
+    if (!file_is_readable(transfer, part->path) || curl_mime_filedata(mime_part, part->path) != CURLE_OK) return false;
+  } else if (curl_mime_data(mime_part, part->bytes.data == NULL ? "" : part->bytes.data, part->bytes.length) != CURLE_OK) {
+    return false;
+  }
+  return (part->filename == NULL || curl_mime_filename(mime_part, part->filename) == CURLE_OK) &&
+         (part->content_type == NULL || curl_mime_type(mime_part, part->content_type) == CURLE_OK);
+}
+
+/* The body is streamed from the file; its size is announced, storage services insist. */
+static bool set_file_body(struct transfer *transfer, const char *path) {
+  struct stat status;
+  if (!file_is_readable(transfer, path)) return false;
+  transfer->file = fopen(path, "rb");
+  if (transfer->file == NULL || fstat(fileno(transfer->file), &status) != 0) {
+    transfer->file_failed = true;
+    snprintf(transfer->error_text, sizeof transfer->error_text, "cannot read %.160s: %s", path, strerror(errno));
+    return false;
+  }
+  CURL *easy = transfer->easy;
+  curl_easy_setopt(easy, CURLOPT_POST, 1L);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)status.st_size);
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read_file);
+  curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek_file);
+  curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+  return true;
+}
+
+static bool set_multipart_body(struct transfer *transfer, const struct call_body *body) {
+  transfer->mime = curl_mime_init(transfer->easy);
+  if (transfer->mime == NULL) return false;
+  for (size_t i = 0; i < body->part_count; i++)
+    if (!add_part(transfer, &body->parts[i])) return false;
+  return curl_easy_setopt(transfer->easy, CURLOPT_MIMEPOST, transfer->mime) == CURLE_OK;
+}
+
+/* Method and body. libcurl's own notion of the method (CURLOPT_POST …) decides what it sends; the name is set on top. */
+static bool set_method_and_body(struct transfer *transfer, const struct transfer_request *request) {
+  CURL *easy = transfer->easy;
+  const struct call_body *body = request->body;
+  if (strcmp(request->method, "HEAD") == 0) return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+  bool sends_length = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0 ||
+                      strcmp(request->method, "PATCH") == 0;
+  switch (body == NULL ? BODY_NONE : body->kind) {
+    case BODY_NONE:
+      /* Content-Length: 0 where a body could be: some servers answer 411 without. */
+      if (sends_length) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
+      }
+      break;
+    case BODY_BYTES:
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->bytes.length);
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body->bytes.data == NULL ? "" : body->bytes.data);
+      break;
+    case BODY_FILE:
+      if (!set_file_body(transfer, body->path)) return false;
+      break;
+    case BODY_MULTIPART:
+      if (!set_multipart_body(transfer, body)) return false;
+      break;
+  }
+  if (body != NULL && (body->kind == BODY_FILE || body->kind == BODY_MULTIPART)) {
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
+  }
+  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+static bool set_connection(CURL *easy, const struct transport_settings *settings) {
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stuck resolver must not hold a cancelled call */
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream of the connection under way than one more */
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
+  /* Both are set where either is given: libcurl's built-in bundle would be loaded beside a directory. */
+  bool given = settings->ca_file != NULL || settings->ca_dir != NULL;
+  if (given && (curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) != CURLE_OK ||
+                curl_easy_setopt(easy, CURLOPT_CAPATH, settings->ca_dir) != CURLE_OK))
+    return false;
+  if (settings->insecure) {
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  /* An empty proxy keeps libcurl from reading the environment itself: that has been done where the options were. */
+  return curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy == NULL ? "" : settings->proxy) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_NOPROXY, settings->no_proxy == NULL ? "" : settings->no_proxy) == CURLE_OK;
+}
+
+bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request) {
+  transfer->easy = easy;
+  transfer->max_response_bytes = request->max_response_bytes;
+  transfer->repeatable = request->repeatable;
+  transfer->starts = 0;
+  transfer->too_large = transfer->no_memory = transfer->file_failed = false;
+  transfer->error_text[0] = '\0';
+  transfer->reply_headers.length = transfer->reply_body.length = 0;
+  transfer->progress_ms = clock_monotonic_ms();
+  transfer->progress_bytes = 0;
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  return set_connection(easy, request->transport) && add_headers(transfer, request) &&
+         set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
+}
+
+/* ======================================================================== */
+/* The end                                                                  */
+/* ======================================================================== */
+
+const char *transfer_header(const struct transfer *transfer, const char *name, size_t *length) {
+  const char *found = NULL;
+  size_t name_length = strlen(name);
+  const char *line = transfer->reply_headers.data, *end = line == NULL ? NULL : line + transfer->reply_headers.length;
+  while (line < end) {
+    const char *line_end = memchr(line, '\n', (size_t)(end - line));
+    if (line_end == NULL) line_end = end;
+    if ((size_t)(line_end - line) > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0) {
+      const char *value = line + name_length + 1, *value_end = line_end;
+      while (value < value_end && (*value == ' ' || *value == '\t')) value++;
+      while (value_end > value && (value_end[-1] == '\r' || value_end[-1] == ' ' || value_end[-1] == '\t')) value_end--;
+      found = value;
+      *length = (size_t)(value_end - value);
+    }
+    line = line_end < end ? line_end + 1 : end;
+  }
+  return found;
+}
+
+/* What to do about a failure of the connection, or NULL. */
+static const char *hint_for(CURLcode result) {
+  switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "check the host name in base_url (and identity_url), and this machine's DNS";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "check the host name in proxy (or HTTPS_PROXY)";
+    case CURLE_COULDNT_CONNECT:
+      return "nothing listens there, or a firewall is in between: check base_url; behind a proxy set proxy or HTTPS_PROXY";
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return "the server's certificate is not trusted for this host: for a private authority give ca_file or ca_dir";
+    case CURLE_SSL_CACERT_BADFILE:
+      return "ca_file (or SSL_CERT_FILE) cannot be read as PEM certificates";
+    case CURLE_SSL_CONNECT_ERROR:
+      return "the TLS handshake failed: is this an https:// address?";
+    default:
+      return NULL;
+  }
+}
+
+/* Whether the same request can only fail the same way. */
+static bool is_permanent(CURLcode result) {
+  switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_OUT_OF_MEMORY:
+      return true;
+    default:
+      return false;
+  }
+}
+
+static int64_t retry_after_of(const struct transfer *transfer) {
+  size_t length;
+  const char *value = transfer_header(transfer, "Retry-After", &length);
+  return value == NULL ? -1 : retry_after_parse(value, length, (int64_t)time(NULL));
+}
+
+static int http_version_of(CURL *easy) {
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  switch (version) {
+    case CURL_HTTP_VERSION_1_0: return 10;
+    case CURL_HTTP_VERSION_1_1: return 11;
+    case CURL_HTTP_VERSION_2_0: return 20;
+    case CURL_HTTP_VERSION_3: return 30;
+    default: return 0;
+  }
+}
+
+static struct transfer_end permanent_failure(enum call_error error, const char *message) {
+  return (struct transfer_end){.outcome = RETRY_PERMANENT, .error = error, .retry_after_ms = -1, .message = message};
+}
+
+struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
+  if (transfer->file_failed) return permanent_failure(CALL_FILE, transfer->error_text);
+  if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
+  if (transfer->too_large) return permanent_failure(CALL_TOO_LARGE, "the response is larger than max_response_bytes");
+  if (result == CURLE_READ_ERROR) return permanent_failure(CALL_FILE, "a file of the body cannot be read");
+  if (result == CURLE_OUT_OF_MEMORY) return permanent_failure(CALL_NO_MEMORY, "not enough memory");
+
+  long status = 0, proxy_status = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (result == CURLE_OK)
+    return (struct transfer_end){.outcome = RETRY_RESPONSE,
+                                 .status = (int)status,
+                                 .retry_after_ms = retry_after_of(transfer),
+                                 .http_version = http_version_of(transfer->easy)};
+
+  struct transfer_end end = {.outcome = RETRY_BROKEN, .error = CALL_NETWORK, .retry_after_ms = -1, .hint = hint_for(result)};
+  end.message = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
+  if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
+  if (is_permanent(result)) end.outcome = RETRY_PERMANENT;
+  if (result == CURLE_ABORTED_BY_CALLBACK)
+    end.message = "the connection broke while the request was being sent; the server may have acted on it";
+  curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  if (transfer->starts == 0 && proxy_status == 407) {
+    end.outcome = RETRY_PERMANENT;
+    end.hint = "the proxy asks for a user and password: proxy = \"http://user:password@host:port\"";
+  }
+  return end;
+}
+
+void transfer_finish(struct transfer *transfer) {
+  if (transfer->easy != NULL) {
+    /* The handle will serve again: nothing of this request may stay in it. */
+    curl_easy_reset(transfer->easy);
+    transfer->easy = NULL;
+  }
+  curl_mime_free(transfer->mime);
+  transfer->mime = NULL;
+  for (struct curl_slist *header = transfer->headers; header != NULL; header = header->next)
+    memset(header->data, 0, strlen(header->data));
+  curl_slist_free_all(transfer->headers);
+  transfer->headers = NULL;
+  if (transfer->file != NULL) fclose(transfer->file);
+  transfer->file = NULL;
+}
+
+void transfer_free(struct transfer *transfer) {
+  transfer_finish(transfer);
+  buffer_free(&transfer->reply_headers);
+  buffer_free(&transfer->reply_body);
+}

@@ -1,0 +1,74 @@
+/* One HTTP request on a libcurl easy handle: set up, collected, explained. */
+#ifndef ENGINE_TRANSFER_H
+#define ENGINE_TRANSFER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "call.h"
+#include "retry.h"
+#include "transport.h"
+
+/* What to send; all borrowed until transfer_finish. */
+struct transfer_request {
+  const char *method;
+  const char *url;
+  const struct call_header *headers;
+  size_t header_count;
+  const char *content_type;     /* a further header, or NULL */
+  const struct call_body *body;
+  const char *bearer_token;     /* NULL: no Authorization */
+  const struct transport_settings *transport;
+  size_t max_response_bytes;
+  bool repeatable;              /* libcurl may repeat it by itself on a fresh connection */
+};
+
+struct transfer {
+  CURL *easy;                 /* owned by the loop; NULL: idle */
+  struct curl_slist *headers; /* of the request */
+  curl_mime *mime;
+  FILE *file;
+  struct buffer reply_headers;
+  struct buffer reply_body;
+  size_t max_response_bytes;
+  bool repeatable;
+  int starts;                 /* how often libcurl began to send it */
+  bool too_large;
+  bool no_memory;
+  bool file_failed;           /* see error_text */
+  int64_t progress_ms;        /* of a streamed body: clock_monotonic_ms of the last byte */
+  curl_off_t progress_bytes;
+  char error_text[CURL_ERROR_SIZE];
+};
+
+/* How a finished transfer ended. message and hint are valid until the transfer is used again; hint may be NULL. */
+struct transfer_end {
+  enum retry_outcome outcome;
+  enum call_error error; /* CALL_OK: a response came */
+  int status;
+  int64_t retry_after_ms; /* -1: not asked for */
+  int http_version;       /* 10, 11, 20, 30 */
+  const char *message;
+  const char *hint;
+};
+
+/* Sets a clean easy handle up. false: no memory, or a file that cannot be read (then file_failed and error_text tell); transfer_finish is due in
+   either case. */
+bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request);
+
+/* Says how it ended, by libcurl's result. */
+struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result);
+
+/* Frees what belonged to the request, and the easy handle's ties to it; the reply stays. */
+void transfer_finish(struct transfer *transfer);
+
+/* Frees the reply too. */
+void transfer_free(struct transfer *transfer);
+
+/* The value of a reply header (the last of that name), or NULL; *length is its length without surrounding blanks. */
+const char *transfer_header(const struct transfer *transfer, const char *name, size_t *length);
+
+#endif

@@ -1,0 +1,92 @@
+#include "transport.h"
+
+#include <dirent.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where distributions keep the certificates of authorities under their subject's hash. OpenSSL reads one file per chain from
+   there, and a bundle of 140 as a whole for each new connection: 20 ms. */
+static const char *const hashed_directories[] = {"/etc/ssl/certs", "/etc/pki/tls/certs", NULL};
+
+/* Whether a file name is of the form 0123abcd.0, which marks a hashed directory. */
+static bool is_hashed_name(const char *name) {
+  return strlen(name) == 10 && strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] == '0';
+}
+
+static bool is_hashed_directory(const char *path) {
+  DIR *directory = opendir(path);
+  if (directory == NULL) return false;
+  bool found = false;
+  for (const struct dirent *entry; !found && (entry = readdir(directory)) != NULL;) found = is_hashed_name(entry->d_name);
+  closedir(directory);
+  return found;
+}
+
+/* The system's hashed directory, or NULL. Looked for once: a second time costs a directory walk. */
+static const char *system_directory(void) {
+  static _Atomic(const char *) known;
+  const char *found = atomic_load_explicit(&known, memory_order_relaxed);
+  if (found == NULL) {
+    found = "";
+    for (size_t i = 0; hashed_directories[i] != NULL; i++)
+      if (is_hashed_directory(hashed_directories[i])) {
+        found = hashed_directories[i];
+        break;
+      }
+    atomic_store_explicit(&known, found, memory_order_relaxed);
+  }
+  return found[0] == '\0' ? NULL : found;
+}
+
+/* strdup that passes NULL on. *failed is set when there is no memory. */
+static char *copy(const char *string, bool *failed) {
+  if (string == NULL) return NULL;
+  char *copied = strdup(string);
+  if (copied == NULL) *failed = true;
+  return copied;
+}
+
+static void free_settings(struct transport_settings *settings) {
+  free(settings->ca_file);
+  free(settings->ca_dir);
+  free(settings->proxy);
+  free(settings->no_proxy);
+  free(settings);
+}
+
+struct transport_settings *transport_settings_new(const struct transport_settings *like) {
+  struct transport_settings *settings = calloc(1, sizeof *settings);
+  if (settings == NULL) return NULL;
+  bool failed = false;
+  atomic_init(&settings->references, 1);
+  settings->insecure = like->insecure;
+  settings->connect_timeout_ms = like->connect_timeout_ms;
+  settings->ca_file = copy(like->ca_file, &failed);
+  settings->ca_dir = copy(like->ca_file == NULL && like->ca_dir == NULL ? system_directory() : like->ca_dir, &failed);
+  settings->proxy = copy(like->proxy, &failed);
+  settings->no_proxy = copy(like->no_proxy, &failed);
+  if (!failed) return settings;
+  free_settings(settings);
+  return NULL;
+}
+
+struct transport_settings *transport_settings_retain(struct transport_settings *settings) {
+  atomic_fetch_add_explicit(&settings->references, 1, memory_order_relaxed);
+  return settings;
+}
+
+void transport_settings_release(struct transport_settings *settings) {
+  if (settings == NULL || atomic_fetch_sub_explicit(&settings->references, 1, memory_order_acq_rel) != 1) return;
+  free_settings(settings);
+}
+
+static bool same(const char *one, const char *other) {
+  return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+bool transport_settings_equal(const struct transport_settings *one, const struct transport_settings *other) {
+  return one == other || (one->insecure == other->insecure && one->connect_timeout_ms == other->connect_timeout_ms &&
+                          same(one->ca_file, other->ca_file) && same(one->ca_dir, other->ca_dir) &&
+                          same(one->proxy, other->proxy) && same(one->no_proxy, other->no_proxy));
+}
