@@ -29,7 +29,7 @@ void options_resolve(lua_State *L, int index);
 
 /* client:with: a copy of the resolved table at base with the options of the table at changes put in
    one by one. false unsets one, its default is back; access_token drops client_id and client_secret,
-   and they drop access_token; a new address drops the identity_url of the old one. [-0, +1] */
+   and they drop access_token. profile raises: it is for uipath.connect alone. [-0, +1] */
 void options_override(lua_State *L, int base, int changes);
 
 #endif

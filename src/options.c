@@ -1,0 +1,567 @@
+#include "options.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "engine/text.h"
+#include "engine/url.h"
+#include "environment.h"
+#include "folder.h"
+#include "suggest.h"
+
+#define LONGEST_SECONDS 1e6         /* eleven days: far below what milliseconds in an int64_t hold */
+#define MOST_BYTES 9007199254740992 /* 2^53: whole numbers are exact up to here in every Lua */
+
+/* ======================================================================== */
+/* What an option may be. Each check takes the value on top of the stack and leaves it there in its
+   resolved form [-1, +1], or raises; `what` names the option or variable for the message.          */
+/* ======================================================================== */
+
+/* Raises unless the value on top is of the type. [-0, +0] */
+static void check_type(lua_State *L, const char *what, int type) {
+  if (lua_type(L, -1) != type)
+    luaL_error(L, "%s must be a %s, got %s", what, lua_typename(L, type), luaL_typename(L, -1));
+}
+
+/* Any text that can go into a URL, a header or a file name. */
+static void check_text(lua_State *L, const char *what) {
+  check_type(L, what, LUA_TSTRING);
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if (length == 0) luaL_error(L, "%s must not be empty", what);
+  if (text_has_control(text, length))
+    luaL_error(L, "%s must not contain control characters, such as a line end", what);
+}
+
+/* organization, tenant: one segment of a path. */
+static void check_segment(lua_State *L, const char *what) {
+  check_text(L, what);
+  const char *segment = lua_tostring(L, -1);
+  if (strchr(segment, '/') != NULL || strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0)
+    luaL_error(L, "%s must be a name without '/'", what);
+}
+
+/* base_url, identity_url. Slashes at the end are taken off. */
+static void check_url(lua_State *L, const char *what) {
+  check_text(L, what);
+  bool plain_http, loopback;
+  const char *url = lua_tostring(L, -1);
+  const char *mistake = url_check_base(url, &plain_http, &loopback);
+  if (mistake != NULL) luaL_error(L, "%s: %s", what, mistake);
+  size_t length = strlen(url);
+  while (length > 0 && url[length - 1] == '/') length--;
+  lua_pushlstring(L, url, length);
+  lua_remove(L, -2);
+}
+
+/* access_token: what RFC 6750 lets follow "Bearer ", or a function that gives it. */
+static void check_access_token(lua_State *L, const char *what) {
+  if (lua_isfunction(L, -1)) return;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "%s must be a string or a function, got %s", what, luaL_typename(L, -1));
+  check_text(L, what);
+  for (const char *c = lua_tostring(L, -1); *c != '\0'; c++) {
+    if (*c <= ' ' || *c > '~')
+      luaL_error(L, "%s must be the token alone: ASCII without spaces (and without 'Bearer')", what);
+  }
+}
+
+/* Replaces the list on top by its strings, joined by spaces. [-1, +1] */
+static void join_words(lua_State *L, const char *what) {
+  int list = lua_gettop(L);
+  luaL_Buffer words;
+  luaL_buffinit(L, &words);
+  size_t count = lua_rawlen(L, list);
+  for (size_t i = 1; i <= count; i++) {
+    lua_rawgeti(L, list, (int)i);
+    if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "%s must hold strings only", what);
+    luaL_addvalue(&words);
+    luaL_addchar(&words, ' ');
+  }
+  luaL_pushresult(&words);
+  lua_remove(L, list);
+}
+
+/* scope: a string of words, or a list. Empty: nil. */
+static void check_scope(lua_State *L, const char *what) {
+  if (lua_istable(L, -1)) {
+    join_words(L, what);
+  } else if (lua_type(L, -1) != LUA_TSTRING) {
+    luaL_error(L, "%s must be a string or a list of strings, got %s", what, luaL_typename(L, -1));
+  }
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  if (text_has_control(text, length))
+    luaL_error(L, "%s must be words separated by spaces, without control characters", what);
+
+  luaL_Buffer words;
+  luaL_buffinit(L, &words);
+  bool empty = true;
+  while (*(text += strspn(text, " ")) != '\0') {
+    size_t word = strcspn(text, " ");
+    if (!empty) luaL_addchar(&words, ' ');
+    luaL_addlstring(&words, text, word);
+    text += word;
+    empty = false;
+  }
+  luaL_pushresult(&words);
+  if (empty) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+  lua_remove(L, -2);
+}
+
+static void check_deployment(lua_State *L, const char *what) {
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if (strcmp(name, "cloud") != 0 && strcmp(name, "suite") != 0 && strcmp(name, "standalone") != 0)
+    luaL_error(L, "%s must be 'cloud', 'suite' or 'standalone'", what);
+}
+
+static void check_nulls(lua_State *L, const char *what) {
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if (strcmp(name, "keep") != 0 && strcmp(name, "drop") != 0)
+    luaL_error(L, "%s must be 'keep' or 'drop'", what);
+}
+
+static void check_folder(lua_State *L, const char *what) { folder_check(L, -1, what); }
+
+static void check_seconds(lua_State *L, const char *what) {
+  check_type(L, what, LUA_TNUMBER);
+  lua_Number seconds = lua_tonumber(L, -1);
+  if (!(seconds > 0 && seconds <= LONGEST_SECONDS))
+    luaL_error(L, "%s must be a positive number of seconds, at most %d", what, (int)LONGEST_SECONDS);
+}
+
+/* A whole number from 1 to most, which is at most MOST_BYTES. */
+static void check_whole(lua_State *L, const char *what, lua_Number most) {
+  check_type(L, what, LUA_TNUMBER);
+  lua_Number number = lua_tonumber(L, -1);
+  if (!(number >= 1 && number <= most) || number != floor(number))
+    luaL_error(L, "%s must be a whole number, at least 1", what);
+}
+
+static void check_count(lua_State *L, const char *what) { check_whole(L, what, INT_MAX); }
+
+static void check_bytes(lua_State *L, const char *what) { check_whole(L, what, MOST_BYTES); }
+
+static void check_boolean(lua_State *L, const char *what) { check_type(L, what, LUA_TBOOLEAN); }
+
+static void check_function(lua_State *L, const char *what) { check_type(L, what, LUA_TFUNCTION); }
+
+static void check_token_store(lua_State *L, const char *what) {
+  static const char *const methods[] = {"load", "save", "drop"};
+  check_type(L, what, LUA_TTABLE);
+  for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+    lua_getfield(L, -1, methods[i]);
+    if (!lua_isfunction(L, -1)) luaL_error(L, "%s must have a function '%s'", what, methods[i]);
+    lua_pop(L, 1);
+  }
+}
+
+/* ======================================================================== */
+/* The options                                                              */
+/* ======================================================================== */
+
+enum group { ALONE, CREDENTIALS, ADDRESS };
+
+struct option {
+  const char *name;
+  enum group group;
+  void (*check)(lua_State *L, const char *what);
+  const char *text;   /* the default: this, */
+  lua_Integer number; /* else this, else none */
+};
+
+/* profile stands first, being a source of the others, and insecure before the URLs, because whether
+   these may be plain http depends on it. */
+static const struct option options[] = {
+    {"profile", ALONE, check_text, NULL, 0},
+    {"insecure", ALONE, check_boolean, NULL, 0},
+    {"access_token", CREDENTIALS, check_access_token, NULL, 0},
+    {"client_id", CREDENTIALS, check_text, NULL, 0},
+    {"client_secret", CREDENTIALS, check_text, NULL, 0},
+    {"scope", CREDENTIALS, check_scope, NULL, 0},
+    {"base_url", ADDRESS, check_url, "https://cloud.uipath.com", 0},
+    {"identity_url", ADDRESS, check_url, NULL, 0},
+    {"deployment", ADDRESS, check_deployment, "cloud", 0},
+    {"organization", ADDRESS, check_segment, NULL, 0},
+    {"tenant", ADDRESS, check_segment, NULL, 0},
+    {"folder", ALONE, check_folder, NULL, 0},
+    {"timeout", ALONE, check_seconds, NULL, 100},
+    {"connect_timeout", ALONE, check_seconds, NULL, 10},
+    {"max_attempts", ALONE, check_count, NULL, 4},
+    {"max_response_bytes", ALONE, check_bytes, NULL, 256 << 20},
+    {"prefetch", ALONE, check_count, NULL, 4},
+    {"token_store", ALONE, check_token_store, NULL, 0},
+    {"ca_file", ALONE, check_text, NULL, 0},
+    {"ca_dir", ALONE, check_text, NULL, 0},
+    {"proxy", ALONE, check_text, NULL, 0},
+    {"nulls", ALONE, check_nulls, "keep", 0},
+    {"on_event", ALONE, check_function, NULL, 0},
+};
+
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+#define OPTIONS_END (options + OPTION_COUNT)
+#define PROFILE (&options[0])
+
+/* Raises if the table at index has a key that names no option. [-0, +0] */
+static void check_names(lua_State *L, int index) {
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "options are given by name, got a %s as a key", luaL_typename(L, -1));
+    const char *name = lua_tostring(L, -1);
+    const struct option *option = options;
+    while (option < OPTIONS_END && strcmp(option->name, name) != 0) option++;
+    if (option == OPTIONS_END) {
+      const char *names[OPTION_COUNT + 1];
+      for (size_t i = 0; i < OPTION_COUNT; i++) names[i] = options[i].name;
+      names[OPTION_COUNT] = NULL;
+      suggest_unknown(L, "option", name, names);
+    }
+  }
+}
+
+/* Whether the table at index has a value for the name; false counts as none. [-0, +0] */
+static bool has(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  bool found = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return found;
+}
+
+/* table[name] = nil. [-0, +0] */
+static void drop(lua_State *L, int index, const char *name) {
+  lua_pushnil(L);
+  lua_setfield(L, index, name);
+}
+
+/* Raises if the table at index, as the user gave it, has both kinds of credentials. [-0, +0] */
+static void refuse_two_credentials(lua_State *L, int index) {
+  if (!has(L, index, "access_token")) return;
+  const char *other = has(L, index, "client_id") ? "client_id" : "client_secret";
+  if (has(L, index, other))
+    luaL_error(L, "option 'access_token' and option '%s' exclude each other", other);
+}
+
+/* Raises if the resolved table at index has a URL of that name that would carry tokens in the clear;
+   what names its source. [-0, +0] */
+static void refuse_plain_http(lua_State *L, int index, const char *name, const char *what) {
+  bool plain_http = false, loopback = false;
+  lua_getfield(L, index, name);
+  if (!lua_isnil(L, -1)) url_check_base(lua_tostring(L, -1), &plain_http, &loopback);
+  lua_pop(L, 1);
+  if (plain_http && !loopback && !has(L, index, "insecure"))
+    luaL_error(L, "%s must begin with https:// (http:// is for loopback, or with insecure = true)", what);
+}
+
+/* Puts the value on top, checked, into the resolved table at index. The string below it says where it
+   comes from. [-2, +0] */
+static void put(lua_State *L, int index, const struct option *option) {
+  const char *what = lua_tostring(L, -2);
+  option->check(L, what);
+  lua_setfield(L, index, option->name);
+  if (option->check == check_url) refuse_plain_http(L, index, option->name, what);
+  lua_pop(L, 1);
+}
+
+/* Puts the option's default into the resolved table at index. [-0, +0] */
+static void put_default(lua_State *L, int index, const struct option *option) {
+  if (option->text != NULL)
+    lua_pushstring(L, option->text);
+  else if (option->number != 0)
+    lua_pushinteger(L, option->number);
+  else if (option->check == check_boolean)
+    lua_pushboolean(L, false);
+  else
+    lua_pushnil(L);
+  lua_setfield(L, index, option->name);
+}
+
+/* Sets no_proxy in the resolved table at index: loopback, and what except says (NULL: no more). [-0, +0] */
+static void put_no_proxy(lua_State *L, int index, const char *except) {
+  /* libcurl takes "*" for every host only where it stands alone. */
+  if (except != NULL && strcmp(except, "*") == 0)
+    lua_pushstring(L, except);
+  else if (except != NULL)
+    lua_pushfstring(L, "localhost,127.0.0.0/8,127.0.0.1,::1,%s", except);
+  else
+    lua_pushstring(L, "localhost,127.0.0.0/8,127.0.0.1,::1");
+  lua_setfield(L, index, "no_proxy");
+}
+
+/* Raises if the resolved table at index lacks what every client needs. [-0, +0] */
+static void require_complete(lua_State *L, int index) {
+  if (!has(L, index, "access_token")) {
+    bool id = has(L, index, "client_id"), secret = has(L, index, "client_secret");
+    if (!id && !secret)
+      luaL_error(L, "missing credentials: options 'client_id' and 'client_secret', or 'access_token' "
+                    "(variables UIPATH_CLIENT_ID and UIPATH_CLIENT_SECRET, or UIPATH_PAT); "
+                    "all of them are taken from one source");
+    if (!id || !secret)
+      luaL_error(L, "missing option '%s' (variable %s); all credentials are taken from one source",
+                 id ? "client_secret" : "client_id", id ? "UIPATH_CLIENT_SECRET" : "UIPATH_CLIENT_ID");
+  }
+  lua_getfield(L, index, "deployment");
+  bool standalone = strcmp(lua_tostring(L, -1), "standalone") == 0;
+  lua_pop(L, 1);
+  if (!standalone && !has(L, index, "organization"))
+    luaL_error(L, "missing option 'organization' (variable UIPATH_ORGANIZATION)");
+}
+
+/* ======================================================================== */
+/* Where an option comes from                                               */
+/* ======================================================================== */
+
+enum source { FROM_OPTIONS, FROM_ENVIRONMENT, FROM_PROFILE, SOURCE_COUNT };
+
+/* Stack indices of three tables: what uipath.connect got, what the profile says (0: there is none), and
+   the one that is being filled. */
+struct resolution {
+  int given;
+  int profile;
+  int result;
+};
+
+/* Whether the options say `false`: no value, from whatever source. [-0, +0] */
+static bool is_unset(lua_State *L, const struct resolution *resolution, const struct option *option) {
+  lua_getfield(L, resolution->given, option->name);
+  bool unset = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return unset;
+}
+
+/* Pushes table[name] unless it is nil or false. [-0, +(0|1)] */
+static bool push_field(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  if (lua_toboolean(L, -1)) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+/* Pushes a phrase for messages that says where the option's value comes from, and the value.
+   false, with nothing pushed: this source has none, or the options unset it. [-0, +(0|2)] */
+static bool push_from(lua_State *L, const struct resolution *resolution, const struct option *option,
+                      enum source source) {
+  if (is_unset(L, resolution, option)) return false;
+  const char *phrase = NULL;
+  const char *name = option->name;
+  switch (source) {
+    case FROM_OPTIONS:
+      if (push_field(L, resolution->given, name)) phrase = "option '%s'";
+      break;
+    case FROM_ENVIRONMENT:
+      name = environment_push(L, option->name);
+      if (name != NULL) phrase = "variable %s";
+      break;
+    case FROM_PROFILE:
+      if (resolution->profile != 0 && push_field(L, resolution->profile, name))
+        phrase = "the profile's option '%s'";
+      break;
+    case SOURCE_COUNT:
+      break;
+  }
+  if (phrase == NULL) return false;
+  lua_pushfstring(L, phrase, name);
+  lua_insert(L, -2);
+  return true;
+}
+
+/* Takes the option from the first source at or after `source` that has it. [-0, +0] */
+static void take(lua_State *L, const struct resolution *resolution, const struct option *option,
+                 enum source source) {
+  for (; source < SOURCE_COUNT; source++) {
+    if (push_from(L, resolution, option, source)) {
+      put(L, resolution->result, option);
+      return;
+    }
+  }
+}
+
+/* The first source that names any option of the group; SOURCE_COUNT if none does. [-0, +0] */
+static enum source source_of_group(lua_State *L, const struct resolution *resolution, enum group group) {
+  enum source source = FROM_OPTIONS;
+  for (; source < SOURCE_COUNT; source++) {
+    for (const struct option *option = options; option < OPTIONS_END; option++) {
+      if (option->group == group && push_from(L, resolution, option, source)) {
+        lua_pop(L, 2);
+        return source;
+      }
+    }
+  }
+  return source;
+}
+
+/* Takes all options of a group from one source. [-0, +0] */
+static void take_group(lua_State *L, const struct resolution *resolution, enum group group) {
+  enum source source = source_of_group(L, resolution, group);
+  if (source == SOURCE_COUNT) return;
+  for (const struct option *option = options; option < OPTIONS_END; option++) {
+    if (option->group != group) continue;
+    if (option->check == check_segment) {
+      /* Organization and tenant only say where in an address: another source may add them. */
+      take(L, resolution, option, source);
+    } else if (push_from(L, resolution, option, source)) {
+      put(L, resolution->result, option);
+    }
+  }
+}
+
+/* Whether the official command line tool has left its file of profiles. [-0, +0] */
+static bool has_profiles(lua_State *L) {
+  const char *home = getenv("HOME");
+  if (home == NULL) return false;
+  const char *path = lua_pushfstring(L, "%s/.uipath/config", home);
+  bool readable = access(path, R_OK) == 0;
+  lua_pop(L, 1);
+  return readable;
+}
+
+/* Pushes the module that reads profiles, or nil where it is not installed. [-0, +1]; raises if it is
+   there and fails to load. */
+static void push_profile_module(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "uipath.profile");
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
+  const char *message = lua_tostring(L, -1);
+  if (message == NULL || strstr(message, "module 'uipath.profile' not found") == NULL) lua_error(L);
+  lua_pop(L, 1);
+  lua_pushnil(L);
+}
+
+/* Pushes the table of options of the profile that applies, or nil: the one that the result table
+   names, else `default`, if there is a file and the options do not say false. The module
+   uipath.profile reads it: `load(name)` gives a table of options, or nil if there is no such profile.
+   [-0, +1] */
+static void push_profile(lua_State *L, const struct resolution *resolution) {
+  bool named = push_field(L, resolution->result, "profile");
+  if (!named) {
+    if (is_unset(L, resolution, PROFILE) || !has_profiles(L)) {
+      lua_pushnil(L);
+      return;
+    }
+    lua_pushliteral(L, "default");
+  }
+  push_profile_module(L);
+  if (lua_isnil(L, -1)) {
+    if (named) luaL_error(L, "profiles need the module uipath.profile, which is not installed");
+    lua_remove(L, -2);
+    return;
+  }
+  lua_getfield(L, -1, "load");
+  lua_pushvalue(L, -3);
+  lua_call(L, 1, 1);
+  if (named && !lua_istable(L, -1)) luaL_error(L, "there is no profile '%s'", lua_tostring(L, -3));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Sets no_proxy in the result. NO_PROXY goes with the environment's proxy, not with one that the script
+   has chosen. [-0, +0] */
+static void take_no_proxy(lua_State *L, const struct resolution *resolution) {
+  lua_getfield(L, resolution->given, "proxy");
+  bool chosen = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  const char *variable = chosen ? NULL : environment_push(L, "no_proxy");
+  if (variable == NULL) {
+    put_no_proxy(L, resolution->result, NULL);
+    return;
+  }
+  lua_pushfstring(L, "variable %s", variable);
+  lua_insert(L, -2);
+  check_text(L, lua_tostring(L, -2));
+  put_no_proxy(L, resolution->result, lua_tostring(L, -1));
+  lua_pop(L, 2);
+}
+
+void options_resolve(lua_State *L, int index) {
+  int top = lua_gettop(L);
+  if (lua_isnoneornil(L, index))
+    lua_newtable(L);
+  else
+    lua_pushvalue(L, index);
+  if (!lua_istable(L, -1)) luaL_error(L, "options must be a table, got %s", luaL_typename(L, -1));
+  struct resolution resolution = {.given = top + 1, .profile = 0, .result = top + 2};
+  check_names(L, resolution.given);
+  refuse_two_credentials(L, resolution.given);
+
+  lua_createtable(L, 0, OPTION_COUNT + 1);
+  for (const struct option *option = options; option < OPTIONS_END; option++)
+    put_default(L, resolution.result, option);
+  take(L, &resolution, PROFILE, FROM_OPTIONS);
+  push_profile(L, &resolution);
+  if (lua_istable(L, -1)) {
+    resolution.profile = top + 3;
+    check_names(L, resolution.profile);
+  }
+
+  for (const struct option *option = options; option < OPTIONS_END; option++) {
+    if (option->group == ALONE && option != PROFILE) take(L, &resolution, option, FROM_OPTIONS);
+  }
+  take_group(L, &resolution, CREDENTIALS);
+  take_group(L, &resolution, ADDRESS);
+  /* The environment, or a profile, may hold both kinds, for several tools: a token is ready for use. */
+  if (has(L, resolution.result, "access_token")) {
+    drop(L, resolution.result, "client_id");
+    drop(L, resolution.result, "client_secret");
+  }
+  require_complete(L, resolution.result);
+  take_no_proxy(L, &resolution);
+  lua_settop(L, resolution.result);
+  lua_remove(L, resolution.given);
+}
+
+void options_override(lua_State *L, int base, int changes) {
+  base = lua_absindex(L, base);
+  changes = lua_absindex(L, changes);
+  if (!lua_istable(L, changes))
+    luaL_error(L, "options must be a table, got %s", luaL_typename(L, changes));
+  check_names(L, changes);
+  refuse_two_credentials(L, changes);
+  if (has(L, changes, "profile"))
+    luaL_error(L, "option 'profile' is for uipath.connect: a profile is read there, once");
+
+  lua_createtable(L, 0, OPTION_COUNT + 1);
+  int result = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, base) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_settable(L, result);
+  }
+  if (has(L, changes, "access_token")) {
+    drop(L, result, "client_id");
+    drop(L, result, "client_secret");
+  } else if (has(L, changes, "client_id") || has(L, changes, "client_secret")) {
+    drop(L, result, "access_token");
+  }
+
+  for (const struct option *option = options; option < OPTIONS_END; option++) {
+    lua_getfield(L, changes, option->name);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+    } else if (lua_toboolean(L, -1)) {
+      lua_pushfstring(L, "option '%s'", option->name);
+      lua_insert(L, -2);
+      put(L, result, option);
+    } else {
+      lua_pop(L, 1);
+      put_default(L, result, option);
+    }
+  }
+  lua_getfield(L, changes, "proxy");
+  if (!lua_isnil(L, -1)) put_no_proxy(L, result, NULL);
+  lua_pop(L, 1);
+  /* insecure = false may have taken back what a URL of the old client relied on. */
+  refuse_plain_http(L, result, "base_url", "option 'base_url'");
+  refuse_plain_http(L, result, "identity_url", "option 'identity_url'");
+  require_complete(L, result);
+}
