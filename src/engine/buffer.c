@@ -49,7 +49,7 @@ void buffer_free(struct buffer *buffer) {
 }
 
 void buffer_wipe(struct buffer *buffer) {
-  if (buffer->data != NULL) overwrite(buffer->data, buffer->capacity);
+  if (buffer->data != NULL) overwrite(buffer->data, buffer->length);
   buffer_free(buffer);
 }
 

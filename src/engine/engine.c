@@ -308,9 +308,10 @@ static bool has_work(const struct engine *engine) {
   return engine->inbox != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
 }
 
-/* Sleeps until something changes or the next timer is due. With the mutex held. */
+/* Sleeps until something changes or the next timer is due; one that is due already is the driver's business. With the mutex held. */
 static void await_change(struct engine *engine) {
-  engine->thread_wakes_at = engine->driven ? INT64_MAX : engine->next_timer;
+  bool is_due = engine->next_timer <= clock_monotonic_ms();
+  engine->thread_wakes_at = is_due ? INT64_MAX : engine->next_timer;
   if (engine->thread_wakes_at == INT64_MAX) {
     pthread_cond_wait(&engine->changed, &engine->mutex);
     return;

@@ -18,7 +18,8 @@ static bool is_plain(const char *path, size_t length) {
 
 /* Appends a 16-bit unit, low byte first. false: no memory. */
 static bool append_utf16_unit(struct buffer *buffer, uint32_t unit) {
-  return buffer_append_char(buffer, (char)(unit & 0xFF)) && buffer_append_char(buffer, (char)(unit >> 8));
+  return buffer_append_char(buffer, (char)(unit & 0xFF)) &&
+         buffer_append_char(buffer, (char)(unit >> 8));
 }
 
 /* Appends valid UTF-8 as UTF-16LE. false: no memory. */
@@ -41,12 +42,15 @@ static bool append_utf16(struct buffer *buffer, const char *text, size_t length)
 static bool append_base64(struct buffer *buffer, const char *bytes, size_t length) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (size_t i = 0; i < length; i += 3) {
-    size_t taken = length - i < 3 ? length - i : 3;
     uint32_t group = 0;
-    for (size_t j = 0; j < 3; j++) group = group << 8 | (j < taken ? (unsigned char)bytes[i + j] : 0);
+    for (size_t j = i; j < i + 3; j++) {
+      group <<= 8;
+      if (j < length) group |= (unsigned char)bytes[j];
+    }
     char quad[4] = {digits[group >> 18], digits[group >> 12 & 63], digits[group >> 6 & 63],
                     digits[group & 63]};
-    for (size_t j = taken + 1; j < 4; j++) quad[j] = '=';
+    if (i + 1 >= length) quad[2] = '=';
+    if (i + 2 >= length) quad[3] = '=';
     if (!buffer_append(buffer, quad, sizeof quad)) return false;
   }
   return true;
@@ -55,7 +59,8 @@ static bool append_base64(struct buffer *buffer, const char *bytes, size_t lengt
 /* Adds the header for a path that does not fit into one as it is. false: no memory. */
 static bool add_encoded(struct call_request *request, const char *path, size_t length) {
   struct buffer utf16 = BUFFER_EMPTY, base64 = BUFFER_EMPTY;
-  bool added = append_utf16(&utf16, path, length) && append_base64(&base64, utf16.data, utf16.length) &&
+  bool added = append_utf16(&utf16, path, length) &&
+               append_base64(&base64, utf16.data, utf16.length) &&
                call_add_header(request, "X-UIPATH-FolderPath-Encoded", base64.data);
   buffer_free(&utf16);
   buffer_free(&base64);

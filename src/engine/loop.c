@@ -72,6 +72,7 @@ static void return_handle(struct loop *loop, struct job *job) {
 
 void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
   job->sent_ms = clock_monotonic_ms();
+  job->transfer.has_started = &loop->has_started;
   CURL *easy = take_handle(loop);
   bool added = false;
   if (easy == NULL) {
@@ -112,7 +113,13 @@ static void read_ends(struct loop *loop) {
 
 void loop_turn(struct loop *loop) {
   int running;
-  curl_multi_perform(loop->multi, &running);
+  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
+     transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
+     good. So they are all run once more. */
+  do {
+    loop->has_started = false;
+    curl_multi_perform(loop->multi, &running);
+  } while (loop->has_started);
   read_ends(loop);
   if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
 }

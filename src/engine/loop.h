@@ -35,6 +35,7 @@ struct loop {
   CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
   size_t spare_count;
   struct timers timers;         /* monotonic */
+  bool has_started;             /* libcurl has begun to send something since this was last false */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
   struct token_cache *tokens;   /* all of them */

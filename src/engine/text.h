@@ -1,4 +1,4 @@
-/* What is asked of text before it goes into a URL or a header. Pure functions; text may be any bytes. */
+/* What is asked of text before it goes into a URL or a header. Pure functions of any bytes. */
 #ifndef ENGINE_TEXT_H
 #define ENGINE_TEXT_H
 
@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The code point that begins at *cursor, which is moved past it; TEXT_INVALID, with *cursor where it
-   was, if none of well-formed UTF-8 (RFC 3629) begins there. *cursor < end. */
+/* The code point that begins at *cursor, which is moved past it; TEXT_INVALID, with *cursor where
+   it was, if none of well-formed UTF-8 (RFC 3629) begins there. *cursor < end. */
 #define TEXT_INVALID UINT32_MAX
 uint32_t text_next(const char **cursor, const char *end);
 
@@ -22,6 +22,8 @@ bool text_is_guid(const char *text, size_t length);
 
 /* ASCII's classes, whatever the locale. */
 static inline bool text_is_digit(char c) { return c >= '0' && c <= '9'; }
-static inline bool text_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static inline bool text_is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 #endif

@@ -22,6 +22,7 @@ static int on_send(void *user, char *primary_ip, char *local_ip, int primary_por
   (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
   struct transfer *transfer = user;
   transfer->starts++;
+  *transfer->has_started = true;
   return transfer->starts > 1 && !transfer->repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

@@ -36,6 +36,7 @@ struct transfer {
   size_t max_response_bytes;
   bool repeatable;
   int starts;                 /* how often libcurl began to send it */
+  bool *has_started;          /* set to true at each of these: see loop_turn */
   bool too_large;
   bool no_memory;
   bool file_failed;           /* see error_text */

@@ -1,0 +1,186 @@
+/* A call's life, told event by event: no clock, no socket. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../src/engine/exchange.h"
+
+static struct exchange new_exchange(void) {
+  return (struct exchange){.authorized = true, .renewable = true, .repeatable = true, .safe = true, .max_attempts = 4, .deadline_ms = 100000};
+}
+
+static enum exchange_action response(struct exchange *exchange, int status) {
+  return exchange_answered(exchange, &(struct exchange_answer){.outcome = RETRY_RESPONSE, .status = status, .retry_after_ms = -1}, 0, 0.5);
+}
+
+static void start_and_send(struct exchange *exchange) {
+  assert_int_equal(exchange_start(exchange), EXCHANGE_GET_TOKEN);
+  assert_int_equal(exchange_token_ready(exchange), EXCHANGE_SEND);
+}
+
+static void a_good_answer_ends_it(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  assert_int_equal(response(&exchange, 200), EXCHANGE_FINISH);
+  assert_int_equal(exchange.finish, EXCHANGE_AS_ANSWERED);
+  assert_int_equal(exchange.attempts, 1);
+}
+
+static void without_authorization_no_token_is_asked_for(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.authorized = false;
+  assert_int_equal(exchange_start(&exchange), EXCHANGE_SEND);
+  assert_int_equal(response(&exchange, 401), EXCHANGE_FINISH);
+  assert_int_equal(exchange.finish, EXCHANGE_AS_ANSWERED);
+}
+
+static void a_call_for_the_token_alone_sends_nothing(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.token_only = true;
+  assert_int_equal(exchange_start(&exchange), EXCHANGE_GET_TOKEN);
+  assert_int_equal(exchange_token_ready(&exchange), EXCHANGE_FINISH);
+  assert_int_equal(exchange.attempts, 0);
+}
+
+static void a_first_401_renews_the_token_and_a_second_ends_it(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  assert_int_equal(response(&exchange, 401), EXCHANGE_RENEW_TOKEN);
+  assert_int_equal(exchange_token_ready(&exchange), EXCHANGE_SEND);
+  assert_int_equal(response(&exchange, 401), EXCHANGE_FINISH);
+  assert_int_equal(exchange.finish, EXCHANGE_TOKEN_REFUSED);
+  assert_int_equal(exchange.attempts, 2);
+}
+
+static void a_token_that_cannot_be_renewed_is_refused_at_once(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.renewable = false;
+  start_and_send(&exchange);
+  assert_int_equal(response(&exchange, 401), EXCHANGE_FINISH);
+  assert_int_equal(exchange.finish, EXCHANGE_TOKEN_REFUSED);
+}
+
+static void a_401_uses_up_none_of_the_attempts(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.max_attempts = 1;
+  start_and_send(&exchange);
+  assert_int_equal(response(&exchange, 401), EXCHANGE_RENEW_TOKEN);
+  assert_int_equal(exchange_token_ready(&exchange), EXCHANGE_SEND);
+  assert_int_equal(response(&exchange, 503), EXCHANGE_FINISH);
+}
+
+static void a_401_after_a_retry_still_renews(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  assert_int_equal(response(&exchange, 503), EXCHANGE_PAUSE);
+  assert_int_equal(exchange_resumed(&exchange), EXCHANGE_GET_TOKEN);
+  assert_int_equal(exchange_token_ready(&exchange), EXCHANGE_SEND);
+  assert_int_equal(response(&exchange, 401), EXCHANGE_RENEW_TOKEN);
+}
+
+static void a_busy_service_is_asked_again_up_to_max_attempts(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  for (int attempt = 1; attempt < 4; attempt++) {
+    assert_int_equal(response(&exchange, 502), EXCHANGE_PAUSE);
+    assert_int_equal(exchange.attempts, attempt);
+    assert_true(exchange.resume_at > 0);
+    exchange_resumed(&exchange);
+    exchange_token_ready(&exchange);
+  }
+  assert_int_equal(response(&exchange, 502), EXCHANGE_FINISH);
+  assert_int_equal(exchange.attempts, 4);
+}
+
+static void retry_after_decides_when(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  struct exchange_answer busy = {.outcome = RETRY_RESPONSE, .status = 429, .retry_after_ms = 7000};
+  assert_int_equal(exchange_answered(&exchange, &busy, 1000, 0.5), EXCHANGE_PAUSE);
+  assert_int_equal(exchange.resume_at, 8000);
+}
+
+static void a_pause_past_the_deadline_is_not_begun(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  struct exchange_answer busy = {.outcome = RETRY_RESPONSE, .status = 429, .retry_after_ms = 100000};
+  assert_int_equal(exchange_answered(&exchange, &busy, 0, 0.5), EXCHANGE_FINISH);
+  assert_non_null(exchange.reason);
+}
+
+static void what_cannot_be_repeated_is_not(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.repeatable = false;
+  start_and_send(&exchange);
+  struct exchange_answer broken = {.outcome = RETRY_BROKEN, .retry_after_ms = -1};
+  assert_int_equal(exchange_answered(&exchange, &broken, 0, 0.5), EXCHANGE_FINISH);
+
+  exchange = new_exchange();
+  exchange.repeatable = false;
+  start_and_send(&exchange);
+  struct exchange_answer unsent = {.outcome = RETRY_UNSENT, .retry_after_ms = -1};
+  assert_int_equal(exchange_answered(&exchange, &unsent, 0, 0.5), EXCHANGE_PAUSE);
+}
+
+static void redirects_are_followed_within_the_origin_only(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  struct exchange_answer within = {.outcome = RETRY_RESPONSE, .status = 302, .retry_after_ms = -1, .within_origin = true};
+  struct exchange_answer beyond = {.outcome = RETRY_RESPONSE, .status = 302, .retry_after_ms = -1, .within_origin = false};
+  assert_int_equal(exchange_answered(&exchange, &within, 0, 0.5), EXCHANGE_FOLLOW);
+  assert_int_equal(exchange_answered(&exchange, &beyond, 0, 0.5), EXCHANGE_FINISH);
+}
+
+static void redirects_that_go_round_end(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  struct exchange_answer within = {.outcome = RETRY_RESPONSE, .status = 307, .retry_after_ms = -1, .within_origin = true};
+  for (int i = 0; i < EXCHANGE_MOST_REDIRECTS; i++)
+    assert_int_equal(exchange_answered(&exchange, &within, 0, 0.5), EXCHANGE_FOLLOW);
+  assert_int_equal(exchange_answered(&exchange, &within, 0, 0.5), EXCHANGE_FINISH);
+}
+
+static void a_post_is_never_redirected(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.safe = false;
+  start_and_send(&exchange);
+  struct exchange_answer within = {.outcome = RETRY_RESPONSE, .status = 307, .retry_after_ms = -1, .within_origin = true};
+  assert_int_equal(exchange_answered(&exchange, &within, 0, 0.5), EXCHANGE_FINISH);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_good_answer_ends_it),
+      cmocka_unit_test(without_authorization_no_token_is_asked_for),
+      cmocka_unit_test(a_call_for_the_token_alone_sends_nothing),
+      cmocka_unit_test(a_first_401_renews_the_token_and_a_second_ends_it),
+      cmocka_unit_test(a_token_that_cannot_be_renewed_is_refused_at_once),
+      cmocka_unit_test(a_401_uses_up_none_of_the_attempts),
+      cmocka_unit_test(a_401_after_a_retry_still_renews),
+      cmocka_unit_test(a_busy_service_is_asked_again_up_to_max_attempts),
+      cmocka_unit_test(retry_after_decides_when),
+      cmocka_unit_test(a_pause_past_the_deadline_is_not_begun),
+      cmocka_unit_test(what_cannot_be_repeated_is_not),
+      cmocka_unit_test(redirects_are_followed_within_the_origin_only),
+      cmocka_unit_test(redirects_that_go_round_end),
+      cmocka_unit_test(a_post_is_never_redirected),
+  };
+  return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);
+}
