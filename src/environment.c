@@ -45,7 +45,7 @@ static const char *variable_value(const char *variable) {
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* Reads "12" or "2.5", in no locale. false: it is anything else, or longer than a double is exact. */
+/* Reads "12" or "2.5", in no locale. false: it is anything else, or has too many digits. */
 static bool read_number(const char *text, double *number) {
   double digits = 0, scale = 1;
   int count = 0;
@@ -63,8 +63,9 @@ static bool read_number(const char *text, double *number) {
   return count > 0 && text[-1] != '.';
 }
 
-/* Pushes a variable's value as its reading says. [-0, +1]; raises if it is to be a number and is none. */
-static void push_value(lua_State *L, enum reading reading, const char *variable, const char *value) {
+/* Pushes a variable's value as its reading says. [-0, +1]; raises if it should be a number. */
+static void push_value(lua_State *L, enum reading reading, const char *variable,
+                       const char *value) {
   switch (reading) {
     case TEXT:
       lua_pushstring(L, value);

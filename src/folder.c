@@ -7,7 +7,7 @@
 #include "engine/folder_header.h"
 #include "engine/text.h"
 
-/* The whole number from 1 at index, or 0 if it is none, or more than is exact in this Lua. [-0, +0] */
+/* The whole number from 1 at index; 0 if it is none, or beyond what this Lua has exactly. [-0, +0] */
 static int64_t folder_id(lua_State *L, int index) {
   lua_Number number = lua_tonumber(L, index);
   if (!(number >= 1 && number == floor(number))) return 0;
@@ -24,8 +24,8 @@ void folder_check(lua_State *L, int index, const char *what) {
     return;
   }
   if (lua_type(L, index) != LUA_TSTRING)
-    luaL_error(L, "%s must be a folder's id (a number), key (a GUID) or path (a string), got %s", what,
-               luaL_typename(L, index));
+    luaL_error(L, "%s must be a folder's id (a number), key (a GUID) or path (a string), got %s",
+               what, luaL_typename(L, index));
   size_t length;
   const char *path = lua_tolstring(L, index, &length);
   if (length == 0) luaL_error(L, "%s must not be empty", what);

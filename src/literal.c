@@ -14,8 +14,6 @@
 /* Marks: userdata whose text is a literal already                          */
 /* ======================================================================== */
 
-#define EXACT_DOUBLES 9007199254740992.0 /* 2^53 */
-
 #define MARK "uipath.odata literal"
 
 struct mark {
@@ -51,7 +49,7 @@ int literal_guid(lua_State *L) {
   return push_mark(L, text, length);
 }
 
-/* Skips words of letters, digits and underscores, joined by the separator; NULL if one is missing. */
+/* Skips words of letters, digits and underscores, joined by separator; NULL if one is missing. */
 static const char *skip_words(const char *text, char separator) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
   for (;; text++) {
@@ -76,7 +74,8 @@ int literal_enum(lua_State *L) {
   size_t length;
   luaL_checktype(L, 1, LUA_TSTRING);
   const char *text = lua_tolstring(L, 1, &length);
-  luaL_argcheck(L, is_enum(text, length), 1, "not an enumeration's member, such as Faulted or Type'Faulted'");
+  luaL_argcheck(L, is_enum(text, length), 1,
+                "not an enumeration's member, such as Faulted or Type'Faulted'");
   return push_mark(L, text, length);
 }
 
@@ -105,11 +104,12 @@ static bool date_of_seconds(double seconds, struct date *date) {
   double days = floor(milliseconds / 86400000);
   int in_day = (int)(milliseconds - days * 86400000);
 
-  /* Years are counted from March, so that the leap day ends one, in eras of 400 years from year 0. */
+  /* Years are counted from March, so that a leap day ends one, in eras of 400 from year 0. */
   int day = (int)days + 719468;
   int era = day / 146097;
   int day_of_era = day - era * 146097;
-  int year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  int year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   int month_from_march = (5 * day_of_year + 2) / 153;
   date->day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -151,8 +151,8 @@ static bool is_zone(const char *text) {
 /* Whether the text is yyyy-mm-dd, or that with Thh:mm[:ss[.fraction]] and a zone. */
 static bool is_date(const char *text) {
   struct date date = {0};
-  if (!read_digits(&text, 4, &date.year) || !skip(&text, '-') || !read_digits(&text, 2, &date.month) ||
-      !skip(&text, '-') || !read_digits(&text, 2, &date.day))
+  if (!read_digits(&text, 4, &date.year) || !skip(&text, '-') ||
+      !read_digits(&text, 2, &date.month) || !skip(&text, '-') || !read_digits(&text, 2, &date.day))
     return false;
   if (*text == '\0') return date_exists(&date);
   if (!skip(&text, 'T') || !read_digits(&text, 2, &date.hour) || !skip(&text, ':') ||
@@ -169,8 +169,8 @@ static bool is_date(const char *text) {
   return date_exists(&date) && is_zone(text);
 }
 
-/* The field of the date table at index 1; raises unless it is a whole number. absent: its value where
-   there is none, -1 raises. [-0, +0] */
+/* The field of the date table at index 1; raises unless it is a whole number. absent: its value
+   where there is none, -1 raises. [-0, +0] */
 static int date_field(lua_State *L, const char *name, int absent) {
   lua_getfield(L, 1, name);
   lua_Number number = lua_isnil(L, -1) ? absent : lua_tonumber(L, -1);
@@ -192,7 +192,8 @@ int literal_date(lua_State *L) {
       return push_mark(L, text, length);
     }
     case LUA_TNUMBER:
-      luaL_argcheck(L, date_of_seconds(lua_tonumber(L, 1), &date), 1, "not a time in the years 1 to 9999");
+      luaL_argcheck(L, date_of_seconds(lua_tonumber(L, 1), &date), 1,
+                    "not a time in the years 1 to 9999");
       break;
     case LUA_TTABLE:
       date.year = date_field(L, "year", -1);
@@ -204,11 +205,12 @@ int literal_date(lua_State *L) {
       luaL_argcheck(L, date_exists(&date), 1, "there is no such date");
       break;
     default:
-      luaL_argerror(L, 1, "must be seconds since 1970, an ISO 8601 string or a table with year, month, day");
+      luaL_argerror(
+          L, 1, "must be seconds since 1970, an ISO 8601 string or a table with year, month, day");
   }
   char text[96];
-  int length = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d", date.year, date.month, date.day,
-                        date.hour, date.minute, date.second);
+  int length = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d", date.year, date.month,
+                        date.day, date.hour, date.minute, date.second);
   if (date.millisecond != 0)
     length += snprintf(text + length, sizeof text - (size_t)length, ".%03d", date.millisecond);
   text[length++] = 'Z';
@@ -219,49 +221,40 @@ int literal_date(lua_State *L) {
 /* Literals. Each function below gives and pushes as literal_push does.     */
 /* ======================================================================== */
 
+#define NO_LITERAL "has no OData literal"
+#define INT64_END 9223372036854775808.0 /* 2^63 */
+
 static const char *push_string(lua_State *L, int index) {
   size_t length;
   const char *text = lua_tolstring(L, index, &length);
   if (!text_is_utf8(text, length)) return "is not valid UTF-8";
   if (text_has_control(text, length)) return "contains control characters";
-  const char *end = text + length;
-  luaL_Buffer literal;
-  luaL_buffinit(L, &literal);
-  luaL_addchar(&literal, '\'');
-  for (const char *quote; (quote = memchr(text, '\'', (size_t)(end - text))) != NULL; text = quote + 1) {
-    luaL_addlstring(&literal, text, (size_t)(quote - text));
-    luaL_addlstring(&literal, "''", 2);
-  }
-  luaL_addlstring(&literal, text, (size_t)(end - text));
-  luaL_addchar(&literal, '\'');
-  luaL_pushresult(&literal);
+  const char *doubled = luaL_gsub(L, text, "'", "''");
+  lua_pushfstring(L, "'%s'", doubled);
+  lua_remove(L, -2);
   return NULL;
 }
 
-/* Pushes a number's exact text: digits alone where it is whole, else the shortest that reads back as
-   the same double. */
+/* Whole numbers go as digits alone, as far as int64 holds them. */
 static const char *push_number(lua_State *L, int index) {
-#if COMPAT_EXACT_INTEGERS
-  if (lua_isinteger(L, index)) {
-    lua_pushfstring(L, "%I", (LUAI_UACINT)lua_tointeger(L, index));
-    return NULL;
-  }
-#endif
+  char text[NUMBER_SIZE];
   lua_Number number = lua_tonumber(L, index);
   if (!isfinite(number)) return "is not a finite number";
-  char text[NUMBER_MAX_LENGTH];
-  if (number == floor(number) && fabs(number) <= EXACT_DOUBLES) {
-    snprintf(text, sizeof text, "%.0f", number + 0.0); /* + 0.0: there is no -0 */
-    lua_pushstring(L, text);
-  } else {
-    lua_pushlstring(L, text, number_write_double(text, number));
-  }
+  size_t length;
+  if (number == floor(number) && fabs(number) < INT64_END)
+    length = number_write_integer(text, (int64_t)number);
+  else
+    length = number_write_double(text, number);
+#if COMPAT_EXACT_INTEGERS
+  if (lua_isinteger(L, index)) length = number_write_integer(text, lua_tointeger(L, index));
+#endif
+  lua_pushlstring(L, text, length);
   return NULL;
 }
 
 /* LuaJIT's int64_t and uint64_t, which are cdata: their digits, without the suffix. */
 static const char *push_cdata(lua_State *L, int index) {
-  if (luaL_callmeta(L, index, "__tostring")) {
+  if (luaL_callmeta(L, index, "__tostring") && lua_type(L, -1) == LUA_TSTRING) {
     const char *text = lua_tostring(L, -1);
     size_t digits = strspn(text + (*text == '-'), "0123456789") + (*text == '-');
     if (strcmp(text + digits, "LL") == 0 || strcmp(text + digits, "ULL") == 0) {
@@ -270,33 +263,11 @@ static const char *push_cdata(lua_State *L, int index) {
       return NULL;
     }
   }
-  return "has no OData literal";
+  return NO_LITERAL;
 }
 
-static const char *push_list(lua_State *L, int index) {
-  size_t count = lua_rawlen(L, index);
-  if (count == 0) return "is a table, but not a list, or an empty one";
-  size_t keys = 0;
-  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) keys++;
-  if (keys != count) return "is a table, but not a list without holes";
-
-  luaL_Buffer literal;
-  luaL_buffinit(L, &literal);
-  for (size_t i = 1; i <= count; i++) {
-    luaL_addchar(&literal, i == 1 ? '(' : ',');
-    lua_rawgeti(L, index, (int)i);
-    if (lua_istable(L, -1)) return "is a list within a list";
-    const char *mistake = literal_push(L, -1);
-    if (mistake != NULL) return mistake;
-    lua_remove(L, -2);
-    luaL_addvalue(&literal);
-  }
-  luaL_addchar(&literal, ')');
-  luaL_pushresult(&literal);
-  return NULL;
-}
-
-const char *literal_push(lua_State *L, int index) {
+/* Anything but a list. */
+static const char *push_scalar(lua_State *L, int index) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   switch (lua_type(L, index)) {
@@ -311,19 +282,42 @@ const char *literal_push(lua_State *L, int index) {
     case LUA_TSTRING:
       return push_string(L, index);
     case LUA_TTABLE:
-      return push_list(L, index);
+      return "is a list within a list";
     case LUA_TLIGHTUSERDATA:
-      if (lua_touserdata(L, index) != NULL) break;
+      if (lua_touserdata(L, index) != NULL) return NO_LITERAL;
       lua_pushliteral(L, "null");
       return NULL;
     case LUA_TUSERDATA: {
       const struct mark *mark = luaL_testudata(L, index, MARK);
-      if (mark == NULL) break;
+      if (mark == NULL) return NO_LITERAL;
       lua_pushlstring(L, mark->text, mark->length);
       return NULL;
     }
     default:
-      if (strcmp(luaL_typename(L, index), "cdata") == 0) return push_cdata(L, index);
+      return strcmp(luaL_typename(L, index), "cdata") == 0 ? push_cdata(L, index) : NO_LITERAL;
   }
-  return "has no OData literal";
+}
+
+const char *literal_push(lua_State *L, int index) {
+  if (!lua_istable(L, index)) return push_scalar(L, index);
+  index = lua_absindex(L, index);
+  size_t count = lua_rawlen(L, index);
+  if (count == 0) return "is a table, but not a list, or an empty one";
+  size_t keys = 0;
+  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) keys++;
+  if (keys != count) return "is a table, but not a list without holes";
+
+  luaL_Buffer literal;
+  luaL_buffinit(L, &literal);
+  for (size_t i = 1; i <= count; i++) {
+    luaL_addchar(&literal, i == 1 ? '(' : ',');
+    lua_rawgeti(L, index, (int)i);
+    const char *mistake = push_scalar(L, -1);
+    if (mistake != NULL) return mistake;
+    lua_remove(L, -2);
+    luaL_addvalue(&literal);
+  }
+  luaL_addchar(&literal, ')');
+  luaL_pushresult(&literal);
+  return NULL;
 }

@@ -4,15 +4,16 @@
 
 #include <lua.h>
 
-/* Pushes the literal of the value at index, a string: 'O''Brien', 5, 2.5, true, null for uipath.null,
-   ('a','b') for a list, and a mark's text as it is. NULL if it went well [-0, +1]; else a static phrase
-   that says what is wrong, such as "is nil", with anything on the stack. */
+/* Pushes the literal of the value at index, a string: 'O''Brien', 5, 2.5, true, null (uipath.null),
+   ('a','b') for a list, and a mark's text as it is. NULL if it went well [-0, +1]; else a static
+   phrase that says what is wrong, such as "is nil", with anything on the stack. */
 const char *literal_push(lua_State *L, int index);
 
-/* Lua functions that give a mark: a value that literal_push writes without quotes. All raise on what
-   has no such form. */
-int literal_guid(lua_State *L); /* a GUID */
-int literal_date(lua_State *L); /* seconds since 1970, an ISO 8601 string, or a table as os.date gives, in UTC */
-int literal_enum(lua_State *L); /* a member, or a qualified one: Namespace.Type'Member' */
+/* Lua functions that give a mark: a value that literal_push writes without quotes. All raise on
+   what has no such form. A date is given as seconds since 1970, as an ISO 8601 string, or as a table
+   like those of os.date, taken as UTC; an enum as Member or as Namespace.Type'Member'. */
+int literal_guid(lua_State *L);
+int literal_date(lua_State *L);
+int literal_enum(lua_State *L);
 
 #endif

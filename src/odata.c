@@ -28,8 +28,9 @@ static int count_marks(lua_State *L, const char *text, size_t length) {
   return count;
 }
 
-/* Pushes the text at index text_index with each `?` outside quotes replaced by the literal of a value:
-   list[first], list[first + 1], …, of which there are count. [-0, +1]; raises as odata_push_filter. */
+/* Pushes the text at index text_index with each `?` outside quotes replaced by the literal of a
+   value: list[first], list[first + 1], …, of which there are count. [-0, +1]; raises as
+   odata_push_filter. */
 static void push_filled(lua_State *L, int text_index, int list, int first, int count) {
   size_t length;
   const char *text = lua_tolstring(L, text_index, &length);
@@ -104,8 +105,8 @@ static int odata_filter(lua_State *L) {
 /* Lists                                                                    */
 /* ======================================================================== */
 
-/* Pushes the text of the string or number at index. false, with nothing pushed: it is neither, or not
-   finite. [-0, +(0|1)] */
+/* Pushes the text of the string or number at index. false, with nothing pushed: it is neither, or
+   not finite. [-0, +(0|1)] */
 static bool push_word(lua_State *L, int index) {
   if (lua_type(L, index) == LUA_TSTRING) {
     lua_pushvalue(L, index);
@@ -129,7 +130,8 @@ void odata_push_list(lua_State *L, int index, const char *name) {
     if (i > 1) luaL_addchar(&words, ',');
     lua_rawgeti(L, index, i);
     if (!push_word(L, -1))
-      luaL_error(L, "%s must hold strings and finite numbers only, got %s", name, luaL_typename(L, -1));
+      luaL_error(L, "%s must hold strings and finite numbers only, got %s", name,
+                 luaL_typename(L, -1));
     lua_remove(L, -2);
     luaL_addvalue(&words);
   }
@@ -142,11 +144,12 @@ void odata_push_list(lua_State *L, int index, const char *name) {
 
 /* Whether a path may hold the byte as it is (RFC 3986: pchar). */
 static bool is_path_character(char c) {
-  return text_is_letter(c) || text_is_digit(c) || (c != '\0' && strchr("-._~!$&'()*+,;=:@", c) != NULL);
+  return text_is_letter(c) || text_is_digit(c) ||
+         (c != '\0' && strchr("-._~!$&'()*+,;=:@", c) != NULL);
 }
 
-/* Pushes the literal of the value at index, percent-encoded for a path. [-0, +1]; raises if it cannot
-   be part of a key. */
+/* Pushes the literal of the value at index, percent-encoded for a path. [-0, +1]; raises if it
+   cannot be part of a key. */
 static void push_key_literal(lua_State *L, int index) {
   static const char hexadecimal[] = "0123456789ABCDEF";
   if (lua_istable(L, index)) luaL_error(L, "key: a value is a table");

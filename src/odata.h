@@ -1,4 +1,4 @@
-/* OData's literals, filters, keys and lists: Lua values as text for a query or a path (OData 4.01). */
+/* OData's filters, lists and keys: Lua values as text for a query or a path (OData 4.01). */
 #ifndef ODATA_H
 #define ODATA_H
 

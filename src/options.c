@@ -15,7 +15,7 @@
 #include "folder.h"
 #include "suggest.h"
 
-#define LONGEST_SECONDS 1e6         /* eleven days: far below what milliseconds in an int64_t hold */
+#define LONGEST_SECONDS 1e6 /* eleven days: far below what milliseconds in an int64_t hold */
 #define MOST_BYTES 9007199254740992 /* 2^53: whole numbers are exact up to here in every Lua */
 
 /* ======================================================================== */
@@ -68,7 +68,8 @@ static void check_access_token(lua_State *L, const char *what) {
   check_text(L, what);
   for (const char *c = lua_tostring(L, -1); *c != '\0'; c++) {
     if (*c <= ' ' || *c > '~')
-      luaL_error(L, "%s must be the token alone: ASCII without spaces (and without 'Bearer')", what);
+      luaL_error(L, "%s must be the token alone: ASCII without spaces (and without 'Bearer')",
+                 what);
   }
 }
 
@@ -136,7 +137,8 @@ static void check_seconds(lua_State *L, const char *what) {
   check_type(L, what, LUA_TNUMBER);
   lua_Number seconds = lua_tonumber(L, -1);
   if (!(seconds > 0 && seconds <= LONGEST_SECONDS))
-    luaL_error(L, "%s must be a positive number of seconds, at most %d", what, (int)LONGEST_SECONDS);
+    luaL_error(L, "%s must be a positive number of seconds, at most %d", what,
+               (int)LONGEST_SECONDS);
 }
 
 /* A whole number from 1 to most, which is at most MOST_BYTES. */
@@ -252,19 +254,20 @@ static void refuse_two_credentials(lua_State *L, int index) {
     luaL_error(L, "option 'access_token' and option '%s' exclude each other", other);
 }
 
-/* Raises if the resolved table at index has a URL of that name that would carry tokens in the clear;
-   what names its source. [-0, +0] */
+/* Raises if the resolved table at index has a URL of that name that would carry tokens in the
+   clear; what names its source. [-0, +0] */
 static void refuse_plain_http(lua_State *L, int index, const char *name, const char *what) {
   bool plain_http = false, loopback = false;
   lua_getfield(L, index, name);
   if (!lua_isnil(L, -1)) url_check_base(lua_tostring(L, -1), &plain_http, &loopback);
   lua_pop(L, 1);
   if (plain_http && !loopback && !has(L, index, "insecure"))
-    luaL_error(L, "%s must begin with https:// (http:// is for loopback, or with insecure = true)", what);
+    luaL_error(L, "%s must begin with https:// (http:// is for loopback, or with insecure = true)",
+               what);
 }
 
-/* Puts the value on top, checked, into the resolved table at index. The string below it says where it
-   comes from. [-2, +0] */
+/* Puts the value on top, checked, into the resolved table at index. The string below it says where
+   it comes from. [-2, +0] */
 static void put(lua_State *L, int index, const struct option *option) {
   const char *what = lua_tostring(L, -2);
   option->check(L, what);
@@ -286,7 +289,7 @@ static void put_default(lua_State *L, int index, const struct option *option) {
   lua_setfield(L, index, option->name);
 }
 
-/* Sets no_proxy in the resolved table at index: loopback, and what except says (NULL: no more). [-0, +0] */
+/* Sets no_proxy in the resolved table at index: loopback, and what except names, or NULL. [-0, +0] */
 static void put_no_proxy(lua_State *L, int index, const char *except) {
   /* libcurl takes "*" for every host only where it stands alone. */
   if (except != NULL && strcmp(except, "*") == 0)
@@ -303,12 +306,14 @@ static void require_complete(lua_State *L, int index) {
   if (!has(L, index, "access_token")) {
     bool id = has(L, index, "client_id"), secret = has(L, index, "client_secret");
     if (!id && !secret)
-      luaL_error(L, "missing credentials: options 'client_id' and 'client_secret', or 'access_token' "
-                    "(variables UIPATH_CLIENT_ID and UIPATH_CLIENT_SECRET, or UIPATH_PAT); "
-                    "all of them are taken from one source");
+      luaL_error(L,
+                 "missing credentials: options 'client_id' and 'client_secret', or 'access_token' "
+                 "(variables UIPATH_CLIENT_ID and UIPATH_CLIENT_SECRET, or UIPATH_PAT); "
+                 "all of them are taken from one source");
     if (!id || !secret)
       luaL_error(L, "missing option '%s' (variable %s); all credentials are taken from one source",
-                 id ? "client_secret" : "client_id", id ? "UIPATH_CLIENT_SECRET" : "UIPATH_CLIENT_ID");
+                 id ? "client_secret" : "client_id",
+                 id ? "UIPATH_CLIENT_SECRET" : "UIPATH_CLIENT_ID");
   }
   lua_getfield(L, index, "deployment");
   bool standalone = strcmp(lua_tostring(L, -1), "standalone") == 0;
@@ -323,8 +328,8 @@ static void require_complete(lua_State *L, int index) {
 
 enum source { FROM_OPTIONS, FROM_ENVIRONMENT, FROM_PROFILE, SOURCE_COUNT };
 
-/* Stack indices of three tables: what uipath.connect got, what the profile says (0: there is none), and
-   the one that is being filled. */
+/* Stack indices of three tables: what uipath.connect got, what the profile says (0: there is none),
+   and the one that is being filled. */
 struct resolution {
   int given;
   int profile;
@@ -332,7 +337,8 @@ struct resolution {
 };
 
 /* Whether the options say `false`: no value, from whatever source. [-0, +0] */
-static bool is_unset(lua_State *L, const struct resolution *resolution, const struct option *option) {
+static bool is_unset(lua_State *L, const struct resolution *resolution,
+                     const struct option *option) {
   lua_getfield(L, resolution->given, option->name);
   bool unset = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
   lua_pop(L, 1);
@@ -349,8 +355,8 @@ static bool push_field(lua_State *L, int index, const char *name) {
 
 /* Pushes a phrase for messages that says where the option's value comes from, and the value.
    false, with nothing pushed: this source has none, or the options unset it. [-0, +(0|2)] */
-static bool push_from(lua_State *L, const struct resolution *resolution, const struct option *option,
-                      enum source source) {
+static bool push_from(lua_State *L, const struct resolution *resolution,
+                      const struct option *option, enum source source) {
   if (is_unset(L, resolution, option)) return false;
   const char *phrase = NULL;
   const char *name = option->name;
@@ -387,7 +393,8 @@ static void take(lua_State *L, const struct resolution *resolution, const struct
 }
 
 /* The first source that names any option of the group; SOURCE_COUNT if none does. [-0, +0] */
-static enum source source_of_group(lua_State *L, const struct resolution *resolution, enum group group) {
+static enum source source_of_group(lua_State *L, const struct resolution *resolution,
+                                   enum group group) {
   enum source source = FROM_OPTIONS;
   for (; source < SOURCE_COUNT; source++) {
     for (const struct option *option = options; option < OPTIONS_END; option++) {
@@ -425,8 +432,8 @@ static bool has_profiles(lua_State *L) {
   return readable;
 }
 
-/* Pushes the module that reads profiles, or nil where it is not installed. [-0, +1]; raises if it is
-   there and fails to load. */
+/* Pushes the module that reads profiles, or nil where it is not installed. [-0, +1]; raises if it
+   is there and fails to load. */
 static void push_profile_module(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "uipath.profile");
@@ -439,7 +446,7 @@ static void push_profile_module(lua_State *L) {
 
 /* Pushes the table of options of the profile that applies, or nil: the one that the result table
    names, else `default`, if there is a file and the options do not say false. The module
-   uipath.profile reads it: `load(name)` gives a table of options, or nil if there is no such profile.
+   uipath.profile reads it: `load(name)` gives a table of options, or nil for an unknown name.
    [-0, +1] */
 static void push_profile(lua_State *L, const struct resolution *resolution) {
   bool named = push_field(L, resolution->result, "profile");
@@ -464,8 +471,8 @@ static void push_profile(lua_State *L, const struct resolution *resolution) {
   lua_pop(L, 1);
 }
 
-/* Sets no_proxy in the result. NO_PROXY goes with the environment's proxy, not with one that the script
-   has chosen. [-0, +0] */
+/* Sets no_proxy in the result. NO_PROXY goes with the environment's proxy, not with one that the
+   script has chosen. [-0, +0] */
 static void take_no_proxy(lua_State *L, const struct resolution *resolution) {
   lua_getfield(L, resolution->given, "proxy");
   bool chosen = !lua_isnil(L, -1);
@@ -508,7 +515,7 @@ void options_resolve(lua_State *L, int index) {
   }
   take_group(L, &resolution, CREDENTIALS);
   take_group(L, &resolution, ADDRESS);
-  /* The environment, or a profile, may hold both kinds, for several tools: a token is ready for use. */
+  /* Environment and profile may hold both kinds, for several tools: a token is ready for use. */
   if (has(L, resolution.result, "access_token")) {
     drop(L, resolution.result, "client_id");
     drop(L, resolution.result, "client_secret");

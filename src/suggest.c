@@ -17,8 +17,8 @@ static bool same_letter(char one, char other) {
 
 static int least(int one, int other) { return one < other ? one : other; }
 
-/* How many single edits (a letter added, left out, replaced, or two neighbours exchanged) make one of
-   the other; INT_MAX if a name is longer than LONGEST_NAME. */
+/* How many single edits (a letter added, left out, replaced, or two neighbours exchanged) make one
+   of the other; INT_MAX if a name is longer than LONGEST_NAME. */
 static int edit_distance(const char *one, const char *other) {
   size_t rows = strlen(one), columns = strlen(other);
   if (rows > LONGEST_NAME || columns > LONGEST_NAME) return INT_MAX;

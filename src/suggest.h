@@ -4,8 +4,8 @@
 
 #include <lua.h>
 
-/* Raises "unknown <what> 'fliter' (did you mean 'filter'?)", or without the question when no name is
-   near. names ends with NULL. Never returns; an int so that one may write `return suggest_unknown(…)`. */
+/* Raises "unknown <what> 'fliter' (did you mean 'filter'?)", or without the question when no name
+   is near. names ends with NULL. Never returns: an int for `return suggest_unknown(…)`. */
 int suggest_unknown(lua_State *L, const char *what, const char *name, const char *const *names);
 
 #endif
