@@ -69,6 +69,7 @@ describe("uipath.connect", function()
       { "TIMEOUT = 3", "unknown option 'TIMEOUT' (did you mean 'timeout'?)" },
       { "no_proxy = 'x'", "unknown option 'no_proxy'" },
       { "colour = 'red'", "unknown option 'colour'" },
+      { "['timeout\\0'] = 3", "unknown option 'timeout" },
       { "'acme'", "options are given by name, got a number as a key" },
       { "[true] = 'x'", "options are given by name, got a boolean as a key" },
       -- types
@@ -79,6 +80,7 @@ describe("uipath.connect", function()
       { "deployment = 5", "option 'deployment' must be 'cloud', 'suite' or 'standalone'" },
       { "access_token = 5", "option 'access_token' must be a string or a function, got number" },
       { "scope = 5", "option 'scope' must be a string or a list of strings, got number" },
+      { "scope = { read = 'OR.Jobs' }", "option 'scope' must be a list without holes" },
       { "scope = { 5 }", "option 'scope' must hold strings only" },
       { "folder = {}", "option 'folder' must be a folder's id (a number), key (a GUID) or path" },
       { "timeout = '5'", "option 'timeout' must be a number, got string" },

@@ -237,7 +237,7 @@ static const char *push_string(lua_State *L, int index) {
 
 /* Whole numbers go as digits alone, as far as int64 holds them. */
 static const char *push_number(lua_State *L, int index) {
-  char text[NUMBER_SIZE];
+  char text[NUMBER_MAX_LENGTH];
   lua_Number number = lua_tonumber(L, index);
   if (!isfinite(number)) return "is not a finite number";
   size_t length;

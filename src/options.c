@@ -76,9 +76,11 @@ static void check_access_token(lua_State *L, const char *what) {
 /* Replaces the list on top by its strings, joined by spaces. [-1, +1] */
 static void join_words(lua_State *L, const char *what) {
   int list = lua_gettop(L);
+  size_t count = lua_rawlen(L, list), keys = 0;
+  for (lua_pushnil(L); lua_next(L, list) != 0; lua_pop(L, 1)) keys++;
+  if (keys != count) luaL_error(L, "%s must be a list without holes", what);
   luaL_Buffer words;
   luaL_buffinit(L, &words);
-  size_t count = lua_rawlen(L, list);
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, list, (int)i);
     if (lua_type(L, -1) != LUA_TSTRING) luaL_error(L, "%s must hold strings only", what);
@@ -213,6 +215,14 @@ static const struct option options[] = {
 #define OPTIONS_END (options + OPTION_COUNT)
 #define PROFILE (&options[0])
 
+/* Raises "unknown option". */
+static void raise_unknown(lua_State *L, const char *name) {
+  const char *names[OPTION_COUNT + 1];
+  for (size_t i = 0; i < OPTION_COUNT; i++) names[i] = options[i].name;
+  names[OPTION_COUNT] = NULL;
+  suggest_unknown(L, "option", name, names);
+}
+
 /* Raises if the table at index has a key that names no option. [-0, +0] */
 static void check_names(lua_State *L, int index) {
   lua_pushnil(L);
@@ -220,15 +230,12 @@ static void check_names(lua_State *L, int index) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
       luaL_error(L, "options are given by name, got a %s as a key", luaL_typename(L, -1));
-    const char *name = lua_tostring(L, -1);
+    size_t length;
+    const char *name = lua_tolstring(L, -1, &length);
     const struct option *option = options;
     while (option < OPTIONS_END && strcmp(option->name, name) != 0) option++;
-    if (option == OPTIONS_END) {
-      const char *names[OPTION_COUNT + 1];
-      for (size_t i = 0; i < OPTION_COUNT; i++) names[i] = options[i].name;
-      names[OPTION_COUNT] = NULL;
-      suggest_unknown(L, "option", name, names);
-    }
+    /* A key may go on behind a NUL. */
+    if (option == OPTIONS_END || strlen(name) != length) raise_unknown(L, name);
   }
 }
 
