@@ -1,0 +1,435 @@
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../compat.h"
+#include "block.h"
+#include "json.h"
+#include "number.h"
+#include "scan.h"
+
+/* One pass from text to tables. What makes it fast is that rows resemble each other:
+
+   - A table is made with its final size, so that it never grows: a container's first items wait on the Lua
+     stack until they are all there; an object where objects of some size have been seen before gets
+     that size at once.
+   - Within an array of objects, a member's name is first compared with the one that followed its
+     predecessor in the last object; a hit saves scanning, hashing and interning. */
+
+/* ======================================================================== */
+/* State                                                                    */
+/* ======================================================================== */
+
+/* Containers nested deeper do not let their items wait, so that the Lua stack stays small (LuaJIT's has
+   8000 slots). */
+#define MAX_WAITING_DEPTH 32
+/* How many items of a container may wait on the stack: values of an array, pairs of an object. */
+#define MAX_WAITING 32
+/* The size for containers that have more. */
+#define LARGE_SIZE (2 * MAX_WAITING)
+/* Lua stack slots that a container may need, the items' own containers aside. */
+#define CONTAINER_SLOTS (2 * MAX_WAITING + 8)
+
+/* What objects in one place (the items of an array, the values of one member) have been like. */
+struct place {
+  uint16_t first; /* the first name, an index into names; 0: none known */
+  bool alike;     /* the last object's size made size a good guess */
+  int size;       /* members to make room for */
+};
+
+/* A member's name that was met before. Its Lua string is kept on the stack. */
+struct name {
+  const char *text; /* where it was met, behind the opening quote; has no escapes */
+  size_t length;    /* with the closing quote */
+  uint16_t next;    /* the name that came next in the same object; 0: none known */
+  struct place place;
+};
+
+#define MAX_NAMES 255
+/* How many names are tried, each the next one's predecessor, before a name counts as new. */
+#define MAX_TRIES 4
+/* Names are remembered from this item of an array on: less would not pay for it. */
+#define FIRST_REMEMBERED 4
+/* So many more misses than hits end it: these objects have nothing in common. */
+#define FIRST_CREDIT 64
+
+struct memory {
+  bool in_use;
+  int slots;  /* names[i]'s string is at this stack index + i */
+  int count;  /* names in use, names[0] not counted */
+  int credit;
+  struct name names[MAX_NAMES + 1];
+};
+
+#define SMALL_STRING 512
+
+struct decoder {
+  lua_State *L;
+  const char *end;
+  bool drop_nulls;
+  int depth;
+  int scratch_slot;         /* stack index: the userdata that owns scratch, or nil */
+  int array_metatable_slot; /* stack index: the mark of arrays, or nil while it was not needed */
+  char *scratch, *scratch_end; /* for strings with escapes */
+  struct json_fault fault;
+  struct memory memory;
+  char small[SMALL_STRING]; /* the first scratch */
+};
+
+static const char *decode_value(struct decoder *decoder, const char *text, struct place *place);
+
+/* Records what is wrong where; gives NULL. */
+static const char *fail(struct decoder *decoder, const char *at, const char *message) {
+  decoder->fault.at = at;
+  decoder->fault.message = message;
+  return NULL;
+}
+
+/* The NUL behind the text stops it. */
+static inline const char *skip_space(const char *text) {
+  while (*text == ' ' || *text == '\n' || *text == '\r' || *text == '\t') text++;
+  return text;
+}
+
+/* ======================================================================== */
+/* Strings                                                                  */
+/* ======================================================================== */
+
+/* Makes the scratch larger; `used` bytes are kept. [-0, +0] */
+static void grow_scratch(struct decoder *decoder, size_t used, size_t capacity) {
+  char *larger = lua_newuserdata(decoder->L, capacity);
+  memcpy(larger, decoder->scratch, used);
+  lua_replace(decoder->L, decoder->scratch_slot);
+  decoder->scratch = larger;
+  decoder->scratch_end = larger + capacity;
+}
+
+/* Decodes the string that begins at text and has its first escape at `escape`. [-0, +1]; NULL: [-0, +0] */
+static const char *decode_escaped(struct decoder *decoder, const char *text, const char *escape) {
+  size_t plain = (size_t)(escape - text);
+  size_t capacity = (size_t)(decoder->scratch_end - decoder->scratch);
+  if (capacity < plain + JSON_UNESCAPE_ROOM) grow_scratch(decoder, 0, 2 * plain + JSON_UNESCAPE_ROOM);
+  memcpy(decoder->scratch, text, plain);
+  char *to = decoder->scratch + plain;
+  for (;;) {
+    switch (json_unescape(&escape, decoder->end, &to, decoder->scratch_end, &decoder->fault)) {
+      case JSON_UNESCAPED:
+        lua_pushlstring(decoder->L, decoder->scratch, (size_t)(to - decoder->scratch));
+        return escape + 1;
+      case JSON_BAD_STRING: return NULL;
+      case JSON_NO_ROOM: break;
+    }
+    size_t used = (size_t)(to - decoder->scratch);
+    grow_scratch(decoder, used, 2 * (size_t)(decoder->scratch_end - decoder->scratch));
+    to = decoder->scratch + used;
+  }
+}
+
+/* Decodes the string behind the opening quote at text - 1. [-0, +1]; NULL: [-0, +0] */
+static const char *decode_string(struct decoder *decoder, const char *text) {
+  const char *stop = json_scan_string(text, decoder->end, &decoder->fault);
+  if (stop == NULL) return NULL;
+  if (*stop == '\\') return decode_escaped(decoder, text, stop);
+  lua_pushlstring(decoder->L, text, (size_t)(stop - text));
+  return stop + 1;
+}
+
+/* ======================================================================== */
+/* Numbers                                                                  */
+/* ======================================================================== */
+
+/* Whether Lua's numbers hold the integer exactly. */
+static bool integer_is_exact(int64_t integer) {
+  return COMPAT_EXACT_INTEGERS || (integer >= -(INT64_C(1) << 53) && integer <= INT64_C(1) << 53);
+}
+
+/* Decodes the number at text. [-0, +1]; NULL: [-0, +0] */
+static const char *decode_number(struct decoder *decoder, const char *text) {
+  lua_State *L = decoder->L;
+  struct number number;
+  const char *end = number_read(text, &number);
+  if (end == NULL) return fail(decoder, text, "expected a value");
+  if (number.kind == NUMBER_INTEGER && integer_is_exact(number.integer)) {
+    lua_pushinteger(L, (lua_Integer)number.integer);
+    return end;
+  }
+  if (!COMPAT_EXACT_INTEGERS && number.kind != NUMBER_REAL) {
+    lua_pushlstring(L, text, (size_t)(end - text));
+    return end;
+  }
+  if (number.real - number.real != 0) return fail(decoder, text, "number beyond the range of doubles");
+  lua_pushnumber(L, number.real);
+  return end;
+}
+
+/* ======================================================================== */
+/* Names of members                                                         */
+/* ======================================================================== */
+
+/* Begins to remember names; their strings are kept on the stack from here on. [-0, +MAX_NAMES + 1]; false:
+   no room, [-0, +0]. */
+static bool memory_begin(struct decoder *decoder) {
+  struct memory *memory = &decoder->memory;
+  if (!lua_checkstack(decoder->L, MAX_NAMES + 1 + CONTAINER_SLOTS)) return false;
+  memory->slots = lua_gettop(decoder->L) + 1;
+  memory->count = 0;
+  memory->credit = FIRST_CREDIT;
+  memory->in_use = true;
+  lua_settop(decoder->L, memory->slots + MAX_NAMES);
+  return true;
+}
+
+/* Whether the remembered name stands at text. */
+static inline bool name_is_at(const struct name *name, const char *text, const char *end) {
+  if (end - text < BLOCK_SIZE || (size_t)(end - text) < name->length) return false;
+  if (name->length <= BLOCK_SIZE) return block_equal(text, name->text, name->length);
+  return block_equal(text, name->text, BLOCK_SIZE) &&
+         memcmp(text + BLOCK_SIZE, name->text + BLOCK_SIZE, name->length - BLOCK_SIZE) == 0;
+}
+
+/* Remembers the name on top, text[0..length) with its closing quote, as the next one of *link. [-0, +0] */
+static struct name *remember_name(struct decoder *decoder, const char *text, size_t length, uint16_t *link) {
+  struct memory *memory = &decoder->memory;
+  if (memory->count == MAX_NAMES) return NULL;
+  int index = ++memory->count;
+  struct name *name = &memory->names[index];
+  *name = (struct name){.text = text, .length = length, .next = *link};
+  *link = (uint16_t)index;
+  lua_copy(decoder->L, -1, memory->slots + index);
+  return name;
+}
+
+/* Decodes the name behind the opening quote at text - 1. *link is the index of the expected name; *known
+   becomes the name as it is remembered, or NULL. [-0, +1]; NULL: [-0, +0] */
+static const char *decode_name(struct decoder *decoder, const char *text, uint16_t *link,
+                               struct name **known) {
+  struct memory *memory = &decoder->memory;
+  unsigned index = *link;
+  for (int tries = 0; index != 0 && tries < MAX_TRIES; tries++) {
+    struct name *name = &memory->names[index];
+    if (name_is_at(name, text, decoder->end)) {
+      lua_pushvalue(decoder->L, memory->slots + (int)index);
+      memory->credit += memory->credit < FIRST_CREDIT;
+      *known = name;
+      return text + name->length;
+    }
+    index = name->next;
+  }
+  *known = NULL;
+  memory->credit--;
+  const char *stop = json_scan_string(text, decoder->end, &decoder->fault);
+  if (stop == NULL) return NULL;
+  if (*stop == '\\') return decode_escaped(decoder, text, stop);
+  size_t length = (size_t)(stop - text);
+  lua_pushlstring(decoder->L, text, length);
+  *known = remember_name(decoder, text, length + 1, link);
+  return stop + 1;
+}
+
+/* ======================================================================== */
+/* Arrays and objects                                                       */
+/* ======================================================================== */
+
+/* Begins the container whose bracket is at text; gives the place of what comes in it. NULL: too deep. */
+static const char *enter(struct decoder *decoder, const char *text) {
+  if (++decoder->depth > JSON_MAX_DEPTH) return fail(decoder, text, JSON_TOO_DEEP);
+  if (!lua_checkstack(decoder->L, CONTAINER_SLOTS)) return fail(decoder, text, "no room on the Lua stack");
+  return skip_space(text + 1);
+}
+
+/* Pushes a table for an array that is empty. [-0, +1] */
+static void push_empty_array(struct decoder *decoder) {
+  lua_State *L = decoder->L;
+  if (lua_isnil(L, decoder->array_metatable_slot)) {
+    json_push_array_metatable(L);
+    lua_replace(L, decoder->array_metatable_slot);
+  }
+  lua_createtable(L, 0, 0);
+  lua_pushvalue(L, decoder->array_metatable_slot);
+  lua_setmetatable(L, -2);
+}
+
+/* Puts the waiting values, `count` from stack index first on, into a table for `size`. [-count, +1] */
+static void collect_items(lua_State *L, int first, int count, int size) {
+  lua_createtable(L, size, 0);
+  lua_insert(L, first);
+  for (; count > 0; count--) lua_rawseti(L, first, count);
+}
+
+/* Puts the waiting pairs, `count` from stack index first on, into a table for `size`. [-2 * count, +1] */
+static void collect_members(lua_State *L, int first, int count, int size) {
+  lua_createtable(L, 0, size);
+  for (int i = 0; i < count; i++) { /* forward: the last one of a name wins */
+    lua_pushvalue(L, first + 2 * i);
+    lua_pushvalue(L, first + 2 * i + 1);
+    lua_rawset(L, -3);
+  }
+  lua_replace(L, first);
+  lua_settop(L, first);
+}
+
+/* Decodes the array whose bracket is at text. place: of its items. [-0, +1]; NULL: [-0, +any] */
+static const char *decode_array(struct decoder *decoder, const char *text, struct place *place) {
+  lua_State *L = decoder->L;
+  struct place own_place = {0};
+  text = enter(decoder, text);
+  if (text == NULL) return NULL;
+  if (*text == ']') {
+    push_empty_array(decoder);
+    decoder->depth--;
+    return text + 1;
+  }
+  int first = lua_gettop(L) + 1; /* of the waiting values, then the table */
+  int count = 0;
+  bool waits = decoder->depth <= MAX_WAITING_DEPTH;
+  if (!waits) lua_createtable(L, 0, 0);
+  for (;;) {
+    text = decode_value(decoder, text, place);
+    if (text == NULL) return NULL;
+    count++;
+    if (!waits) lua_rawseti(L, first, count);
+    text = skip_space(text);
+    if (*text != ',') break;
+    text = skip_space(text + 1);
+    bool remember = count == FIRST_REMEMBERED && *text == '{' && !decoder->memory.in_use;
+    if (waits && (remember || count == MAX_WAITING)) {
+      collect_items(L, first, count, LARGE_SIZE);
+      waits = false;
+    }
+    if (remember && memory_begin(decoder)) place = &own_place;
+  }
+  if (*text != ']') return fail(decoder, text, "expected ',' or ']'");
+  if (waits) collect_items(L, first, count, count);
+  if (place == &own_place) {
+    lua_settop(L, first);
+    decoder->memory.in_use = false;
+  }
+  decoder->depth--;
+  return text + 1;
+}
+
+/* Notes how many members an object in this place had. */
+static void note_size(struct place *place, int size) {
+  place->alike = size <= place->size && size > place->size / 2;
+  if (!place->alike) place->size = size;
+}
+
+/* Decodes the object whose brace is at text. place: its own, or NULL. [-0, +1]; NULL: [-0, +any] */
+static const char *decode_object(struct decoder *decoder, const char *text, struct place *place) {
+  lua_State *L = decoder->L;
+  text = enter(decoder, text);
+  if (text == NULL) return NULL;
+  if (*text == '}') {
+    lua_createtable(L, 0, 0);
+    decoder->depth--;
+    return text + 1;
+  }
+  if (place != NULL && decoder->memory.credit < 0) place = NULL;
+  uint16_t *link = place == NULL ? NULL : &place->first;
+  int first = lua_gettop(L) + 1; /* of the waiting pairs, then the table */
+  int count = 0, nulls = 0;
+  bool waits = decoder->depth <= MAX_WAITING_DEPTH && !(place != NULL && place->alike);
+  if (!waits) lua_createtable(L, 0, place == NULL ? 0 : place->size);
+  for (;;) {
+    struct name *name = NULL;
+    if (*text != '"') return fail(decoder, text, "expected a member's name in quotes");
+    text = link == NULL ? decode_string(decoder, text + 1) : decode_name(decoder, text + 1, link, &name);
+    if (text == NULL) return NULL;
+    if (name != NULL) link = &name->next;
+    text = skip_space(text);
+    if (*text != ':') return fail(decoder, text, "expected ':'");
+    text = skip_space(text + 1);
+    bool dropped = *text == 'n' && decoder->drop_nulls;
+    text = decode_value(decoder, text, name == NULL ? NULL : &name->place);
+    if (text == NULL) return NULL;
+    if (dropped) { /* nil also removes an earlier member of this name */
+      lua_pop(L, 1);
+      lua_pushnil(L);
+      nulls++;
+    }
+    count++;
+    if (!waits) lua_rawset(L, first);
+    text = skip_space(text);
+    if (*text != ',') break;
+    text = skip_space(text + 1);
+    if (waits && count == MAX_WAITING) {
+      collect_members(L, first, count, LARGE_SIZE);
+      waits = false;
+    }
+  }
+  if (*text != '}') return fail(decoder, text, "expected ',' or '}'");
+  if (waits) collect_members(L, first, count, count - nulls);
+  if (place != NULL) note_size(place, count - nulls);
+  decoder->depth--;
+  return text + 1;
+}
+
+/* ======================================================================== */
+/* Values                                                                   */
+/* ======================================================================== */
+
+/* Gives the place behind the word that should be at text; NULL: it is not there. */
+static const char *skip_word(struct decoder *decoder, const char *text, const char *word, size_t length) {
+  bool found = (size_t)(decoder->end - text) >= length && memcmp(text, word, length) == 0;
+  return found ? text + length : fail(decoder, text, "expected a value");
+}
+
+/* Decodes the value at text. place: of objects in it, or NULL: no names are remembered here.
+   [-0, +1]; NULL: [-0, +any] */
+static const char *decode_value(struct decoder *decoder, const char *text, struct place *place) {
+  switch (*text) {
+    case '"': return decode_string(decoder, text + 1);
+    case '{': return decode_object(decoder, text, place);
+    case '[': return decode_array(decoder, text, place);
+    case 't':
+      lua_pushboolean(decoder->L, true);
+      return skip_word(decoder, text, "true", 4);
+    case 'f':
+      lua_pushboolean(decoder->L, false);
+      return skip_word(decoder, text, "false", 5);
+    case 'n':
+      lua_pushlightuserdata(decoder->L, NULL);
+      return skip_word(decoder, text, "null", 4);
+    default: return decode_number(decoder, text);
+  }
+}
+
+/* Pushes what is wrong, and where. [-0, +1] */
+static void push_fault(struct decoder *decoder, const char *text) {
+  int line = 1, column = 1;
+  for (; text < decoder->fault.at; text++) {
+    if (*text == '\n') line++, column = 1;
+    else column += ((unsigned char)*text & 0xC0) != 0x80; /* characters, not bytes */
+  }
+  const char *message = decoder->fault.at < decoder->end ? decoder->fault.message : "unexpected end";
+  lua_pushfstring(decoder->L, "line %d, column %d: %s", line, column, message);
+}
+
+bool json_decode(lua_State *L, const char *text, size_t length, const struct json_options *options) {
+  struct decoder decoder; /* not initialized as a whole: the memory is large and seldom needed */
+  int top = lua_gettop(L);
+  luaL_checkstack(L, LUA_MINSTACK, "JSON");
+  if (length == 0) text = "";
+  decoder.L = L;
+  decoder.end = text + length;
+  decoder.drop_nulls = options != NULL && options->drop_nulls;
+  decoder.depth = 0;
+  decoder.memory.in_use = false;
+  decoder.scratch = decoder.small;
+  decoder.scratch_end = decoder.small + sizeof decoder.small;
+  lua_pushnil(L);
+  decoder.scratch_slot = top + 1;
+  lua_pushnil(L);
+  decoder.array_metatable_slot = top + 2;
+
+  const char *end = decode_value(&decoder, skip_space(json_skip_mark(text, decoder.end)), NULL);
+  if (end != NULL) {
+    end = skip_space(end);
+    if (end != decoder.end) end = fail(&decoder, end, "expected nothing more");
+  }
+  if (end == NULL) push_fault(&decoder, text);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+  return end != NULL;
+}
