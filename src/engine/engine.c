@@ -220,39 +220,37 @@ static bool is_ready(struct call *call) {
 /* Driving                                                                  */
 /* ======================================================================== */
 
-/* What is new of a call in the inbox. */
-static void read_call(struct engine *engine, struct call *call) {
+/* Takes one call out of the inbox, with what its owner wants; NULL: it is empty. The inbox's reference is the caller's now. */
+static struct call *take_from_inbox(struct engine *engine, bool *cancelled, struct call_answer *answer) {
   pthread_mutex_lock(&engine->mutex);
-  bool cancelled = call->cancel_asked;
-  struct call_answer answer = call->answer;
-  call->answer = (struct call_answer){0};
-  pthread_mutex_unlock(&engine->mutex);
-
-  struct loop *loop = &engine->loop;
-  if (call_phase(call) != CALL_DONE) {
-    if (call->flight == NULL) flight_start(loop, call_retain(call), cancelled);
-    else if (cancelled) flight_cancel(call->flight);
-    if (answer.token != NULL && call->flight != NULL)
-      token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
-    if (answer.refusal != NULL && call->flight != NULL)
-      token_cache_give_up(loop, call->request.token_source, answer.refusal);
+  struct call *call = engine->inbox;
+  if (call != NULL) {
+    engine->inbox = call->next;
+    if (engine->inbox == NULL) engine->inbox_end = &engine->inbox;
+    call->in_inbox = false; /* from here on it can be posted again */
+    *cancelled = call->cancel_asked;
+    *answer = call->answer;
+    call->answer = (struct call_answer){0};
   }
-  secret_free(answer.token);
-  free(answer.refusal);
-  call_release(call); /* the inbox's reference */
+  pthread_mutex_unlock(&engine->mutex);
+  return call;
 }
 
 static void read_inbox(struct engine *engine) {
-  pthread_mutex_lock(&engine->mutex);
-  struct call *call = engine->inbox;
-  engine->inbox = NULL;
-  engine->inbox_end = &engine->inbox;
-  for (struct call *each = call; each != NULL; each = each->next) each->in_inbox = false;
-  pthread_mutex_unlock(&engine->mutex);
-  while (call != NULL) {
-    struct call *next = call->next;
-    read_call(engine, call);
-    call = next;
+  struct loop *loop = &engine->loop;
+  struct call_answer answer;
+  bool cancelled;
+  for (struct call *call; (call = take_from_inbox(engine, &cancelled, &answer)) != NULL; call_release(call)) {
+    if (call_phase(call) != CALL_DONE) {
+      if (call->flight == NULL) flight_start(loop, call_retain(call), cancelled);
+      else if (cancelled) flight_cancel(call->flight);
+      if (answer.token != NULL && call->flight != NULL)
+        token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
+      if (answer.refusal != NULL && call->flight != NULL)
+        token_cache_give_up(loop, call->request.token_source, answer.refusal);
+    }
+    secret_free(answer.token);
+    free(answer.refusal);
   }
 }
 
