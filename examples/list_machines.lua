@@ -1,0 +1,15 @@
+-- Prints the machines of a tenant: of yours when UIPATH_ORGANIZATION, UIPATH_TENANT, UIPATH_CLIENT_ID,
+-- UIPATH_CLIENT_SECRET and UIPATH_AUTH_SCOPES are set, else of the bundled sandbox.
+local uipath = require "uipath"
+
+local options
+if not (os.getenv "UIPATH_CLIENT_ID" or os.getenv "UIPATH_PAT" or os.getenv "UIPATH_ACCESS_TOKEN") then
+  options = assert(require("uipath.sandbox").start()).options
+  io.stderr:write("No UIPATH_CLIENT_ID is set: these are the machines of the sandbox.\n")
+end
+
+local client = uipath.connect(options)
+local machines = assert(client:get("odata/Machines", { select = { "Id", "Name" }, orderby = "Name" }))
+for _, machine in ipairs(machines.value) do
+  print(machine.Id, machine.Name)
+end

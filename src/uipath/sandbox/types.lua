@@ -1,0 +1,72 @@
+--- The entity types of Orchestrator: their properties in the service's order, each with its kind,
+--- and the related entities that `$expand` adds. From the published definitions; properties that
+--- are always empty here are left out.
+
+local types = {}
+
+--- Defines a type from a text of `Name:Kind` words.
+local function define(name, properties, related)
+  local entity = { name = name, type = "UiPath.Server.Configuration.OData." .. name,
+    properties = {}, kinds = {}, related = related or {} }
+  for property, kind in properties:gmatch("(%w+):(%w+)") do
+    table.insert(entity.properties, property)
+    entity.kinds[property] = kind
+  end
+  types[name] = entity
+  return entity
+end
+
+define("SimpleRobotDto", [[
+  Id:Int64 LicenseKey:String MachineName:String MachineId:Int64 Name:String Username:String
+  ExternalName:String Description:String Type:Enum
+]])
+
+define("SimpleReleaseDto", [[
+  Id:Int64 Key:Guid ProcessKey:String ProcessVersion:String IsLatestVersion:Boolean
+  IsProcessDeleted:Boolean Description:String Name:String ProcessType:Enum
+]])
+
+define("QueueDefinitionDto", [[
+  Id:Int64 Key:Guid Name:String Description:String MaxNumberOfRetries:Int32
+  AcceptAutomaticallyRetry:Boolean EnforceUniqueReference:Boolean Encrypted:Boolean
+  CreationTime:Date
+]])
+
+define("MachineDto", [[
+  LicenseKey:String Name:String Description:String Type:Enum Scope:Enum NonProductionSlots:Int32
+  UnattendedSlots:Int32 HeadlessSlots:Int32 TestAutomationSlots:Int32 HostingSlots:Int32
+  AppTestSlots:Int32 PerformanceTestSlots:Int32 AutomationCloudSlots:Int32
+  AutomationCloudTestAutomationSlots:Int32 Key:Guid EndpointDetectionStatus:Enum AutomationType:Enum
+  TargetFramework:Enum Tags:List Id:Int64
+]])
+
+define("FolderDto", [[
+  Key:Guid DisplayName:String FullyQualifiedName:String Description:String FolderType:Enum
+  IsPersonal:Boolean ProvisionType:Enum PermissionModel:Enum ParentId:Int64 ParentKey:Guid
+  FeedType:Enum Id:Int64
+]])
+
+define("JobDto", [[
+  Key:Guid StartTime:Date EndTime:Date State:Enum SubState:String JobPriority:Enum
+  SpecificPriorityValue:Int32 ResourceOverwrites:String Source:String SourceType:Enum
+  BatchExecutionKey:Guid Info:String CreationTime:Date StartingScheduleId:Int64 ReleaseName:String
+  Type:Enum InputArguments:String InputFile:Guid EnvironmentVariables:String OutputArguments:String
+  OutputFile:Guid HostMachineName:String HasMediaRecorded:Boolean HasVideoRecorded:Boolean
+  PersistenceId:Guid ResumeVersion:Int32 StopStrategy:Enum RuntimeType:Enum
+  RequiresUserInteraction:Boolean ReleaseVersionId:Int64 EntryPointPath:String
+  OrganizationUnitId:Int64 OrganizationUnitFullyQualifiedName:String Reference:String
+  ProcessType:Enum ProfilingOptions:String ResumeOnSameContext:Boolean LocalSystemAccount:String
+  OrchestratorUserIdentity:String RemoteControlAccess:Enum StartingTriggerId:Guid
+  MaxExpectedRunningTimeSeconds:Int64 ServerlessJobType:Enum Id:Int64
+]], { Robot = types.SimpleRobotDto, Release = types.SimpleReleaseDto, Machine = types.MachineDto })
+
+define("QueueItemDto", [[
+  QueueDefinitionId:Int64 Encrypted:Boolean SpecificContent:Complex Output:Complex
+  OutputData:String Status:Enum ReviewStatus:Enum ReviewerUserId:Int64 Key:Guid Reference:String
+  ProcessingExceptionType:Enum DueDate:Date RiskSlaDate:Date Priority:Enum RobotId:Int64
+  DeferDate:Date StartProcessing:Date EndProcessing:Date SecondsInPreviousAttempts:Int32
+  AncestorId:Int64 RetryNumber:Int32 SpecificData:String CreationTime:Date Progress:String
+  RowVersion:String OrganizationUnitId:Int64 OrganizationUnitFullyQualifiedName:String Id:Int64
+]], { QueueDefinition = types.QueueDefinitionDto, Robot = types.SimpleRobotDto })
+
+return types
