@@ -1,6 +1,6 @@
 -- What the options of uipath.connect and client:with may be.
 
-local support = require "spec.options_support"
+local support = require "spec.support.options"
 local connect, expect, expect_raise = support.connect, support.expect, support.expect_raise
 
 local complete = { UIPATH_ORGANIZATION = "acme", UIPATH_PAT = "token" }
