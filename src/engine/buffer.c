@@ -13,15 +13,13 @@ static void overwrite(void *memory, size_t length) {
 }
 
 bool buffer_reserve(struct buffer *buffer, size_t more) {
-  if (more > SIZE_MAX / 2 - buffer->length - BUFFER_PADDING) return false;
-  size_t needed = buffer->length + more + 1 + BUFFER_PADDING;
+  if (more > SIZE_MAX / 2 - buffer->length) return false;
+  size_t needed = buffer->length + more + 1;
   if (needed <= buffer->capacity) return true;
   size_t capacity = buffer->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : buffer->capacity;
   while (capacity < needed) capacity *= 2;
   char *data = realloc(buffer->data, capacity);
   if (data == NULL) return false;
-  /* The padding is read (never used): it must not be indeterminate. */
-  memset(data + buffer->capacity, 0, capacity - buffer->capacity);
   buffer->data = data;
   buffer->capacity = capacity;
   return true;

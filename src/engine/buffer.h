@@ -13,7 +13,7 @@ struct buffer {
 
 #define BUFFER_EMPTY ((struct buffer){NULL, 0, 0})
 
-/* Makes room for `more` further bytes, a NUL and BUFFER_PADDING readable bytes behind it. false: no memory, nothing changed. */
+/* Makes room for `more` further bytes and a NUL. false: no memory, nothing changed. */
 bool buffer_reserve(struct buffer *buffer, size_t more);
 
 /* Appends length bytes (a string, one character). false: no memory, nothing changed. */
@@ -29,8 +29,5 @@ void buffer_wipe(struct buffer *buffer);
 
 /* Overwrites and frees a malloc'ed string that held a secret; NULL is allowed. */
 void secret_free(char *secret);
-
-/* The decoder of JSON may read this many bytes past the end. */
-#define BUFFER_PADDING 64
 
 #endif

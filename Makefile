@@ -1,0 +1,131 @@
+# uipath: `make run` and `make test` do everything, from the packages on. `make help` lists the rest.
+
+LUA      ?= lua5.4
+CC       ?= gcc
+PREFIX   ?= /usr/local
+OPTIMISE ?= -O2 -g
+SANITIZE ?=
+BUILD    ?= build/$(LUA)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
+comma    := ,
+
+ifeq ($(LUA),luajit)
+  LUA_PACKAGE := luajit
+  LUA_VERSION := 5.1
+else
+  LUA_PACKAGE := lua5.4
+  LUA_VERSION := 5.4
+endif
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+# Recursive, so that they are asked for only once the packages are there.
+LUA_INCLUDE = $(shell pkg-config --cflags $(LUA_PACKAGE))
+CURL_LIBS   = $(shell pkg-config --libs libcurl)
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(OPTIMISE) -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS)
+SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+
+ifeq ($(shell uname -s),Darwin)
+  MODULE_FLAGS := -bundle -undefined dynamic_lookup
+else
+  # nodelete: the engine's thread must not lose its code when a Lua state that loaded the module closes.
+  MODULE_FLAGS := -shared -Wl,-z,nodelete
+endif
+
+# What knows nothing of Lua: the C tests are linked with these alone.
+PLAIN_SOURCES  := $(wildcard src/engine/*.c) src/json/scan.c src/json/number.c
+MODULE_SOURCES := $(wildcard src/*.c) $(filter-out $(PLAIN_SOURCES),$(wildcard src/json/*.c)) $(PLAIN_SOURCES)
+MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
+PLAIN_OBJECTS  := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
+UNIT_TESTS     := $(patsubst spec/unit/%.c,$(BUILD)/unit/%,$(wildcard spec/unit/*_test.c))
+LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
+
+.DEFAULT_GOAL := module
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+module: $(BUILD)/uipath.so ## build build/lua5.4/uipath.so (LUA=luajit: build/luajit/uipath.so)
+
+$(BUILD)/uipath.so: $(MODULE_OBJECTS)
+	$(CC) $(MODULE_FLAGS) $(SANITIZE_FLAGS) -pthread -o $@ $^ $(CURL_LIBS) $(LDFLAGS)
+
+$(BUILD)/src/engine/%.o: src/engine/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -MMD -MP -c -o $@ $<
+
+unit: $(UNIT_TESTS)
+
+$(BUILD)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(CURL_LIBS) $(UNIT_LIBS) -lm
+
+# Of JSON's tests some run the Lua half.
+$(BUILD)/unit/json_%: UNIT_CFLAGS = $(LUA_INCLUDE)
+
+-include $(MODULE_OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+
+install: module ## install under PREFIX (DESTDIR is honoured)
+	install -d '$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)'
+	install -m 755 $(BUILD)/uipath.so '$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/uipath.so'
+	for file in $(LUA_FILES); do \
+	  install -D -m 644 "src/$$file" '$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/'"$$file" || exit 1; done
+	if [ -f src/luipath ]; then install -D -m 755 src/luipath '$(DESTDIR)$(PREFIX)/bin/luipath'; fi
+
+shell-env: ## print what lets lua5.4 and luajit find the module in this tree
+	@echo "export LUA_PATH='$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;'"
+	@echo "export LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;'"
+
+rock-vars: ## print what luarocks must be told on Debian, whose curl.h is in a multiarch folder
+	@echo "CURL_INCDIR=$$(dirname "$$(dirname "$$(echo '#include <curl/curl.h>' | $(CC) -E -M - | tr ' ' '\n' | grep 'curl/curl.h$$')")")"
+
+run: ## build, and list the machines of the tenant that UIPATH_* names, or of the bundled sandbox
+	@spec/support/packages run
+	@$(MAKE) --no-print-directory module
+	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec lua5.4 examples/list_machines.lua
+
+test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
+	@spec/support/packages run test
+	@spec/support/run plain
+
+test-asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	@spec/support/packages run test
+	@spec/support/run asan
+
+test-tsan: ## the same under ThreadSanitizer
+	@spec/support/packages run test
+	@spec/support/run tsan
+
+test-valgrind: ## the same under valgrind
+	@spec/support/packages run test valgrind
+	@spec/support/run valgrind
+
+test-gc: ## the same with the collector at its most aggressive
+	@spec/support/packages run test
+	@spec/support/run gc
+
+bench: ## time against bare libcurl and others (the one target that may use npm)
+	@spec/support/packages run test bench
+	@$(MAKE) --no-print-directory module
+	@spec/bench/run
+
+fuzz: ## run the fuzz targets for a bounded time
+	@spec/support/packages run test lint
+	@spec/fuzz/run
+
+lint: ## clang-tidy, cppcheck, luacheck, and both compilers' warnings
+	@spec/support/packages run test lint
+	@spec/support/lint
+
+print-build:
+	@echo $(BUILD)
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+
+.PHONY: print-build module unit install shell-env rock-vars run test test-asan test-tsan test-valgrind test-gc bench fuzz lint clean help
