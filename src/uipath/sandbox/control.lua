@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- What tests ask the sandbox and tell it, by JSON at `/control/…` of the fault port.
 
 local identity = require("uipath.sandbox.identity")
@@ -27,11 +26,11 @@ local function reset()
     max_in_flight = 0, paths = {} }
   requests = { first = 1, last = 0 }
   for name in pairs(CHANGEABLE) do settings[name] = initial[name] end
-  for _, hook in ipairs(control.on_reset) do hook() end
+  control.on_reset()
 end
 
---- Called when a test asks for a fresh start: for other modules that remember something.
-control.on_reset = {}
+--- Called when a test asks for a fresh start; server.lua sets it.
+function control.on_reset() end
 
 ---@param given table  the settings that the sandbox runs with, changed in place
 function control.begin(given)
@@ -41,19 +40,8 @@ function control.begin(given)
   reset()
 end
 
---- Counts a request; to be called when it arrives.
-function control.count()
-  local path = ngx.var.uri
-  local is_token = path:find("/connect/token", 1, true)
-  local kind = is_token and "token_requests" or "data_requests"
-  local counted = counters
-  counted[kind] = counted[kind] + 1
-  counted.paths[path] = (counted.paths[path] or 0) + 1
-  if ngx.var.connection_requests == "1" then counted.connections = counted.connections + 1 end
-  counted.in_flight = counted.in_flight + 1
-  counted.max_in_flight = math.max(counted.max_in_flight, counted.in_flight)
-  ngx.ctx.counted = counted
-  if not settings.record then return end
+--- Remembers a request with its headers.
+local function record()
   requests.last = requests.last + 1
   requests[requests.last] = {
     method = ngx.req.get_method(), uri = ngx.var.request_uri, time = ngx.now(),
@@ -64,6 +52,26 @@ function control.count()
     requests[requests.first] = nil
     requests.first = requests.first + 1
   end
+end
+
+--- Counts a request by its path, and nothing else about it.
+function control.tally()
+  local path = ngx.var.uri
+  local kind = path:find("/connect/token", 1, true) and "token_requests" or "data_requests"
+  counters[kind] = counters[kind] + 1
+  counters.paths[path] = (counters.paths[path] or 0) + 1
+end
+
+--- Counts a request; to be called when it arrives.
+function control.count()
+  control.tally()
+  local counted = counters
+  if ngx.var.connection_requests == "1" then counted.connections = counted.connections + 1 end
+  counted.in_flight = counted.in_flight + 1
+  counted.max_in_flight = math.max(counted.max_in_flight, counted.in_flight)
+  -- A reset in between leaves this request to the counters that it was counted in.
+  ngx.ctx.counted = counted
+  if settings.record then record() end
 end
 
 --- Counts the end of a request.

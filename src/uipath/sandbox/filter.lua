@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- OData's `$filter`: text → tree → a Lua function that says whether a row is meant.
 ---
 --- Understood: `and or not ( )`, `eq ne gt ge lt le in`, `contains startswith endswith tolower

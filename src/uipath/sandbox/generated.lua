@@ -1,6 +1,5 @@
--- luacheck: std ngx_lua
---- The long sets, jobs and queue items. A row is its number, and nothing is stored: every property is
---- worked out from the number when it is read, so that the same row always reads the same.
+--- The long sets, jobs and queue items. A row is its number, and nothing is stored: every property
+--- is worked out from the number when it is read, so that the same row always reads the same.
 
 local json = require("uipath.sandbox.json")
 local rows = require("uipath.sandbox.rows")
@@ -191,8 +190,8 @@ rows.sets.QueueItems = define({
   QueueDefinitionId = function(number) return 6001 + number % 3 end,
   Encrypted = constant(false),
   SpecificContent = function(number)
-    return { InvoiceNumber = ("INV-%06d"):format(number), Amount = scatter(number, 12, 100000) / 100,
-      Customer = "Müller & Söhne " .. number % 50 }
+    return { InvoiceNumber = ("INV-%06d"):format(number),
+      Amount = scatter(number, 12, 100000) / 100, Customer = "Müller & Söhne " .. number % 50 }
   end,
   SpecificData = function(number)
     return ('{"DynamicProperties":{"InvoiceNumber":"INV-%06d"}}'):format(number)

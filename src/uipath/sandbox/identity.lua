@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- The Identity service: tokens, and who may do what with them.
 
 local json = require("uipath.sandbox.json")

@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- JSON for the sandbox's replies: members in the order that the service has them, integers written
 --- as integers, empty arrays as arrays. lua-cjson, which reads the requests' bodies, can do none of
 --- these in every version.

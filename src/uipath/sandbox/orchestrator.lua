@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- Orchestrator: the OData sets and the few operations beside them.
 
 local identity = require("uipath.sandbox.identity")
@@ -43,8 +42,8 @@ local function utf16le_to_utf8(text)
   return table.concat(parts)
 end
 
---- The folder that a request names in one of the four ways; raises errorCode 1101 when it names none
---- and 1100 when there is no such folder.
+--- The folder that a request names in one of the four ways; raises errorCode 1101 when it names
+--- none and 1100 when there is no such folder.
 local function request_folder()
   local headers = ngx.req.get_headers()
   local id, key = headers["X-UIPATH-OrganizationUnitId"], headers["X-UIPATH-FolderKey"]

@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- Platform Management, the API below `identity_/api/`: users, robot accounts and groups of the
 --- organization.
 

@@ -1,5 +1,4 @@
--- luacheck: std ngx_lua
---- The ways in which the services say no. A handler ends by raising one of them; server.lua sends it.
+--- The ways in which the services say no. A handler ends by raising one; server.lua sends it.
 
 local json = require("uipath.sandbox.json")
 

@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- OData's query options on a set: `$filter $orderby $skip $top $count $select $expand`, with the
 --- service's limits, and the JSON of the page that they ask for.
 
@@ -207,7 +206,8 @@ local function writer(set, options)
     local separator = opening == "{" and "" or ","
     parts[n] = opening
     for index, property in ipairs(properties) do
-      parts[n + 1], parts[n + 2], parts[n + 3] = separator, names[index], encode(read(row, property))
+      parts[n + 1], parts[n + 2] = separator, names[index]
+      parts[n + 3] = encode(read(row, property))
       separator, n = ",", n + 3
     end
     for _, related in ipairs(expand) do

@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- The tenant's rows: here those that are stored as tables, folders and machines. The long sets are
 --- in generated.lua.
 ---

@@ -1,10 +1,11 @@
--- luacheck: std ngx_lua
 --- The entry points of nginx: it begins here, and every request comes by here.
 
 local control = require("uipath.sandbox.control")
+local faults = require("uipath.sandbox.faults")
 local identity = require("uipath.sandbox.identity")
 local problem = require("uipath.sandbox.problem")
 local tenant = require("uipath.sandbox.tenant")
+local token_faults = require("uipath.sandbox.token_faults")
 
 local server = {}
 
@@ -39,6 +40,7 @@ function server.begin(settings)
   settings.starter = nil
   identity.begin(settings)
   tenant.begin(settings)
+  control.on_reset = faults.forget
   control.begin(settings)
   ngx.timer.every(WATCH_INTERVAL, function() watch(starter) end)
   io.stdout:write("ready ", ngx.worker.pid(), "\n")
@@ -69,6 +71,19 @@ end
 function server.tenant()
   control.count()
   answer(tenant.serve)
+end
+
+--- The fault port: faults by their paths, and the tenant itself for everything else.
+function server.faults()
+  control.count()
+  local path = ngx.var.uri
+  local fault = path:match("/fault/(.+)$")
+  local token_fault = path:match("^/token/(.+)/connect/token$")
+  answer(function()
+    if fault then return faults.serve(fault) end
+    if token_fault then return token_faults.serve(token_fault) end
+    return tenant.serve()
+  end)
 end
 
 --- Called when a request is over, whatever came of it.

@@ -1,11 +1,12 @@
---- The shell script that keeps a sandbox's nginx: it makes the private folder, runs nginx in it, and
---- removes it when nginx ends. It runs in a session of its own, so that neither Ctrl-C in the
+--- The shell script that keeps a sandbox's nginx: it makes the private folder, runs nginx in it,
+--- and removes it when nginx ends. It runs in a session of its own, so that neither Ctrl-C in the
 --- terminal nor the end of the starter reaches it other than by the ways made for it:
 ---   - a line or the end of file on the pipe `starter`, which the starter holds open;
 ---   - nginx ends by itself when the starter's process is gone (see `watch` in server.lua), which
 ---     also covers a starter that dies before it has opened that pipe, and one whose other children
 ---     hold the pipe open.
---- It says on its standard output `folder PATH`, then what nginx says, then, from nginx, `ready PID`.
+--- It says on its standard output `folder PATH`, then what nginx says, then, from nginx,
+--- `ready PID`.
 
 local supervisor = {}
 

@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- The tenant's addresses: which service a path belongs to.
 
 local identity = require("uipath.sandbox.identity")

@@ -1,6 +1,5 @@
--- luacheck: std ngx_lua
---- Test Manager: projects and test cases in its first page form, requirements in its second, roles as
---- a bare array.
+--- Test Manager: projects and test cases in its first page form, requirements in its second, roles
+--- as a bare array.
 
 local identity = require("uipath.sandbox.identity")
 local json = require("uipath.sandbox.json")
@@ -77,7 +76,9 @@ local ROLES = json.encode {
 --- Lists within a project: the scope and what to send.
 local LISTS = {
   testcases = { "TM.TestCases", function(id) return paged(TEST_CASES, test_case, id) end },
-  requirements = { "TM.Requirements", function(id) return counted(REQUIREMENTS, requirement, id) end },
+  requirements = { "TM.Requirements", function(id)
+    return counted(REQUIREMENTS, requirement, id)
+  end },
   ["permissions/project/roles"] = { "TM.Projects", function() return ROLES end },
 }
 
