@@ -36,6 +36,11 @@ static inline void compat_rawsetp(lua_State *L, int index, const void *key) {
 }
 #define lua_rawsetp compat_rawsetp
 
+/* One user value, which must be a table. */
+#define lua_newuserdatauv(L, size, count) lua_newuserdata(L, size)
+#define lua_setiuservalue(L, index, n) lua_setfenv(L, index)
+#define lua_getiuservalue(L, index, n) lua_getfenv(L, index)
+
 #else
 
 #define COMPAT_EXACT_INTEGERS 1

@@ -19,30 +19,29 @@ static inline bool block_is_plain(char byte) {
 
 #define BLOCK_SIZE 16
 
-static inline size_t block_plain_in(__m128i block) {
+static inline __m128i block_load(const char *text) {
+  return _mm_loadu_si128((const __m128i *)(const void *)text);
+}
+
+/* Bit i of the result is set if text[i] is not plain. */
+static inline unsigned block_special(const char *text) {
+  __m128i block = block_load(text);
   /* Bytes from 0x80 are negative, thus less than a space as well. */
   __m128i special = _mm_or_si128(_mm_cmplt_epi8(block, _mm_set1_epi8(' ')),
                                  _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
                                               _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))));
-  return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(special) | 1u << BLOCK_SIZE);
+  return (unsigned)_mm_movemask_epi8(special);
 }
 
-/* Gives how many plain bytes the BLOCK_SIZE bytes at text begin with. */
-static inline size_t block_plain(const char *text) {
-  return block_plain_in(_mm_loadu_si128((const __m128i *)(const void *)text));
-}
-
-/* The same, and copies the block. */
-static inline size_t block_copy(char *to, const char *text) {
-  __m128i block = _mm_loadu_si128((const __m128i *)(const void *)text);
-  _mm_storeu_si128((__m128i *)(void *)to, block);
-  return block_plain_in(block);
+/* Bit i of the result is set if text[i] is no space. */
+static inline unsigned block_nonspace(const char *text) {
+  __m128i space = _mm_cmpeq_epi8(block_load(text), _mm_set1_epi8(' '));
+  return (unsigned)_mm_movemask_epi8(space) ^ 0xFFFF;
 }
 
 /* Whether the first `length` bytes, BLOCK_SIZE at most, of two blocks are equal. */
 static inline bool block_equal(const char *one, const char *other, size_t length) {
-  __m128i equal = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)one),
-                                 _mm_loadu_si128((const __m128i *)(const void *)other));
+  __m128i equal = _mm_cmpeq_epi8(block_load(one), block_load(other));
   return (~(unsigned)_mm_movemask_epi8(equal) & ((1u << length) - 1)) == 0;
 }
 
@@ -50,26 +49,24 @@ static inline bool block_equal(const char *one, const char *other, size_t length
 
 #define BLOCK_SIZE 8
 
-/* The highest bit of a byte of the result is set if some byte of the word is below `least`, 128 at most. */
-static inline uint64_t block_below(uint64_t word, uint64_t least) {
-  return (word - UINT64_C(0x0101010101010101) * least) & ~word;
-}
-
-static inline size_t block_plain(const char *text) {
-  uint64_t word;
+static inline unsigned block_special(const char *text) {
+  uint64_t word, ones = UINT64_C(0x0101010101010101);
   memcpy(&word, text, sizeof word);
-  uint64_t ones = UINT64_C(0x0101010101010101);
-  uint64_t special = block_below(word, ' ') | block_below(word ^ ones * '"', 1) |
-                     block_below(word ^ ones * '\\', 1) | word;
-  if ((special & ones << 7) == 0) return BLOCK_SIZE;
-  size_t plain = 0;
-  while (plain < BLOCK_SIZE && block_is_plain(text[plain])) plain++;
-  return plain;
+  uint64_t quotes = word ^ ones * '"', backslashes = word ^ ones * '\\';
+  /* A byte's highest bit is set here if it is >= 0x80, < ' ', a quote or a backslash; and perhaps if such a
+     byte precedes it, which does no harm: it only says that a closer look is due. */
+  uint64_t found = word | ((word - ones * ' ') & ~word) | ((quotes - ones) & ~quotes) |
+                   ((backslashes - ones) & ~backslashes);
+  unsigned special = 0;
+  if ((found & ones << 7) != 0)
+    for (unsigned i = 0; i < BLOCK_SIZE; i++) special |= (unsigned)!block_is_plain(text[i]) << i;
+  return special;
 }
 
-static inline size_t block_copy(char *to, const char *text) {
-  memcpy(to, text, BLOCK_SIZE);
-  return block_plain(text);
+static inline unsigned block_nonspace(const char *text) {
+  unsigned nonspace = 0;
+  for (unsigned i = 0; i < BLOCK_SIZE; i++) nonspace |= (unsigned)(text[i] != ' ') << i;
+  return nonspace;
 }
 
 static inline bool block_equal(const char *one, const char *other, size_t length) {
@@ -77,4 +74,10 @@ static inline bool block_equal(const char *one, const char *other, size_t length
 }
 
 #endif
+
+/* The number of the lowest bit that is set, BLOCK_SIZE if none is. */
+static inline size_t block_first(unsigned bits) {
+  return (size_t)__builtin_ctz(bits | 1u << BLOCK_SIZE);
+}
+
 #endif

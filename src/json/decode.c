@@ -15,7 +15,9 @@
      stack until they are all there; an object where objects of some size have been seen before gets
      that size at once.
    - Within an array of objects, a member's name is first compared with the one that followed its
-     predecessor in the last object; a hit saves scanning, hashing and interning. */
+     predecessor in the last object; a hit saves scanning, hashing and interning.
+   - There, too, the short strings of members whose strings recur (states, types) are looked up among those
+     met before, which saves hashing and interning. */
 
 /* ======================================================================== */
 /* State                                                                    */
@@ -31,17 +33,18 @@
 /* Lua stack slots that a container may need, the items' own containers aside. */
 #define CONTAINER_SLOTS (2 * MAX_WAITING + 8)
 
-/* What objects in one place (the items of an array, the values of one member) have been like. */
+/* What values in one place (of one member, or items of one array) have been like. */
 struct place {
-  uint16_t first; /* the first name, an index into names; 0: none known */
-  bool alike;     /* the last object's size made size a good guess */
-  int size;       /* members to make room for */
+  uint16_t first;      /* of objects: the first name, an index into names; 0: none known */
+  bool alike;          /* of objects: size was a good guess for the last one */
+  uint8_t new_strings; /* how many strings in a row had not been met before */
+  int size;            /* of objects: members to make room for */
 };
 
 /* A member's name that was met before. Its Lua string is kept on the stack. */
 struct name {
   const char *text; /* where it was met, behind the opening quote; has no escapes */
-  size_t length;    /* with the closing quote */
+  size_t length;    /* with the closing quote and the colon, which follows at once */
   uint16_t next;    /* the name that came next in the same object; 0: none known */
   struct place place;
 };
@@ -54,12 +57,27 @@ struct name {
 /* So many more misses than hits end it: these objects have nothing in common. */
 #define FIRST_CREDIT 64
 
+/* A short string that was met before. Its Lua string is kept on the stack. */
+struct known_string {
+  const char *text; /* where it was met, behind the opening quote; has no escapes; NULL: none */
+  size_t length;
+};
+
+/* 2^KNOWN_STRINGS_BITS are remembered at a time, each in the place that a hash of it tells. */
+#define KNOWN_STRINGS_BITS 10
+#define KNOWN_STRINGS (1 << KNOWN_STRINGS_BITS)
+#define MAX_KNOWN_LENGTH 32
+/* After so many new strings in a row a place's strings are taken for unique (keys, times). */
+#define MAX_NEW_STRINGS 16
+
 struct memory {
   bool in_use;
-  int slots;  /* names[i]'s string is at this stack index + i */
-  int count;  /* names in use, names[0] not counted */
+  int name_slots;   /* names[i]'s string is at this stack index + i */
+  int string_slots; /* and that of strings[i] at this + i */
+  int count;        /* names in use, names[0] not counted */
   int credit;
   struct name names[MAX_NAMES + 1];
+  struct known_string strings[KNOWN_STRINGS];
 };
 
 #define SMALL_STRING 512
@@ -77,7 +95,8 @@ struct decoder {
   char small[SMALL_STRING]; /* the first scratch */
 };
 
-static const char *decode_value(struct decoder *decoder, const char *text, struct place *place);
+__attribute__((noinline)) static const char *decode_array(struct decoder *decoder, const char *text, struct place *place);
+__attribute__((noinline)) static const char *decode_object(struct decoder *decoder, const char *text, struct place *place);
 
 /* Records what is wrong where; gives NULL. */
 static const char *fail(struct decoder *decoder, const char *at, const char *message) {
@@ -86,15 +105,36 @@ static const char *fail(struct decoder *decoder, const char *at, const char *mes
   return NULL;
 }
 
-/* The NUL behind the text stops it. */
-static inline const char *skip_space(const char *text) {
-  while (*text == ' ' || *text == '\n' || *text == '\r' || *text == '\t') text++;
+/* Skips white space; what begins with a line's end, the indentation, in large steps. */
+static const char *skip_spaces(const char *text, const char *end) {
+  while (*text == ' ' || *text == '\n' || *text == '\r' || *text == '\t') {
+    text++;
+    while (end - text >= BLOCK_SIZE) {
+      size_t spaces = block_first(block_nonspace(text));
+      text += spaces;
+      if (spaces < BLOCK_SIZE) break;
+    }
+  }
   return text;
+}
+
+/* The same, quick where there is none. The NUL behind the text stops both. */
+static inline const char *skip_space(const struct decoder *decoder, const char *text) {
+  return (unsigned char)*text > ' ' ? text : skip_spaces(text, decoder->end);
 }
 
 /* ======================================================================== */
 /* Strings                                                                  */
 /* ======================================================================== */
+
+/* json_scan_string, quick where the string is short and plain. */
+static inline const char *scan_string(struct decoder *decoder, const char *text) {
+  if (decoder->end - text >= BLOCK_SIZE) {
+    const char *stop = text + block_first(block_special(text));
+    if (*stop == '"') return stop;
+  }
+  return json_scan_string(text, decoder->end, &decoder->fault);
+}
 
 /* Makes the scratch larger; `used` bytes are kept. [-0, +0] */
 static void grow_scratch(struct decoder *decoder, size_t used, size_t capacity) {
@@ -128,7 +168,7 @@ static const char *decode_escaped(struct decoder *decoder, const char *text, con
 
 /* Decodes the string behind the opening quote at text - 1. [-0, +1]; NULL: [-0, +0] */
 static const char *decode_string(struct decoder *decoder, const char *text) {
-  const char *stop = json_scan_string(text, decoder->end, &decoder->fault);
+  const char *stop = scan_string(decoder, text);
   if (stop == NULL) return NULL;
   if (*stop == '\\') return decode_escaped(decoder, text, stop);
   lua_pushlstring(decoder->L, text, (size_t)(stop - text));
@@ -167,28 +207,67 @@ static const char *decode_number(struct decoder *decoder, const char *text) {
 /* Names of members                                                         */
 /* ======================================================================== */
 
-/* Begins to remember names; their strings are kept on the stack from here on. [-0, +MAX_NAMES + 1]; false:
-   no room, [-0, +0]. */
+/* Begins to remember; the Lua strings are kept on the stack from here on. [-0, +slots]; false: no room,
+   [-0, +0]. */
 static bool memory_begin(struct decoder *decoder) {
   struct memory *memory = &decoder->memory;
-  if (!lua_checkstack(decoder->L, MAX_NAMES + 1 + CONTAINER_SLOTS)) return false;
-  memory->slots = lua_gettop(decoder->L) + 1;
+  if (!lua_checkstack(decoder->L, MAX_NAMES + 1 + KNOWN_STRINGS + CONTAINER_SLOTS)) return false;
+  memory->name_slots = lua_gettop(decoder->L) + 1;
+  memory->string_slots = memory->name_slots + MAX_NAMES + 1;
   memory->count = 0;
   memory->credit = FIRST_CREDIT;
   memory->in_use = true;
-  lua_settop(decoder->L, memory->slots + MAX_NAMES);
+  memset(memory->strings, 0, sizeof memory->strings);
+  lua_settop(decoder->L, memory->string_slots + KNOWN_STRINGS - 1);
   return true;
 }
 
-/* Whether the remembered name stands at text. */
-static inline bool name_is_at(const struct name *name, const char *text, const char *end) {
-  if (end - text < BLOCK_SIZE || (size_t)(end - text) < name->length) return false;
-  if (name->length <= BLOCK_SIZE) return block_equal(text, name->text, name->length);
-  return block_equal(text, name->text, BLOCK_SIZE) &&
-         memcmp(text + BLOCK_SIZE, name->text + BLOCK_SIZE, name->length - BLOCK_SIZE) == 0;
+/* Whether `known`, which was met earlier in the text, stands at text as well. */
+static inline bool is_at(const char *known, size_t length, const char *text, const char *end) {
+  if (end - text < BLOCK_SIZE) return false;
+  if (length <= BLOCK_SIZE) return block_equal(text, known, length);
+  return (size_t)(end - text) >= length && block_equal(text, known, BLOCK_SIZE) &&
+         memcmp(text + BLOCK_SIZE, known + BLOCK_SIZE, length - BLOCK_SIZE) == 0;
 }
 
-/* Remembers the name on top, text[0..length) with its closing quote, as the next one of *link. [-0, +0] */
+/* Pushes the string text[0..length), which a quote follows, out of those that were met before, or as a new
+   one. Gives whether it had been met. [-0, +1] */
+static bool push_known_string(struct decoder *decoder, const char *text, size_t length) {
+  struct memory *memory = &decoder->memory;
+  /* Any bytes will do for the hash: of a shorter string, also what is before its quote. */
+  uint64_t tail;
+  memcpy(&tail, text + length + 1 - sizeof tail, sizeof tail);
+  uint64_t index = (tail + length) * UINT64_C(0x9E3779B97F4A7C15) >> (64 - KNOWN_STRINGS_BITS);
+  struct known_string *known = &memory->strings[index];
+  int slot = memory->string_slots + (int)index;
+  if (known->text != NULL && known->length == length && is_at(known->text, length, text, decoder->end)) {
+    lua_pushvalue(decoder->L, slot);
+    return true;
+  }
+  lua_pushlstring(decoder->L, text, length);
+  lua_copy(decoder->L, -1, slot);
+  *known = (struct known_string){text, length};
+  return false;
+}
+
+/* Decodes the string behind the opening quote at text - 1, in a place that is remembered. [-0, +1]; NULL:
+   [-0, +0] */
+static const char *decode_known_string(struct decoder *decoder, const char *text, struct place *place) {
+  const char *stop = scan_string(decoder, text);
+  if (stop == NULL) return NULL;
+  if (*stop == '\\') return decode_escaped(decoder, text, stop);
+  size_t length = (size_t)(stop - text);
+  if (length > MAX_KNOWN_LENGTH || place->new_strings == MAX_NEW_STRINGS) {
+    lua_pushlstring(decoder->L, text, length);
+  } else if (push_known_string(decoder, text, length)) {
+    place->new_strings = 0;
+  } else {
+    place->new_strings++;
+  }
+  return stop + 1;
+}
+
+/* Remembers the name on top, text[0..length) with its closing quote and colon, as the next one of *link. [-0, +0] */
 static struct name *remember_name(struct decoder *decoder, const char *text, size_t length, uint16_t *link) {
   struct memory *memory = &decoder->memory;
   if (memory->count == MAX_NAMES) return NULL;
@@ -196,35 +275,78 @@ static struct name *remember_name(struct decoder *decoder, const char *text, siz
   struct name *name = &memory->names[index];
   *name = (struct name){.text = text, .length = length, .next = *link};
   *link = (uint16_t)index;
-  lua_copy(decoder->L, -1, memory->slots + index);
+  lua_copy(decoder->L, -1, memory->name_slots + index);
   return name;
 }
 
-/* Decodes the name behind the opening quote at text - 1. *link is the index of the expected name; *known
-   becomes the name as it is remembered, or NULL. [-0, +1]; NULL: [-0, +0] */
-static const char *decode_name(struct decoder *decoder, const char *text, uint16_t *link,
-                               struct name **known) {
+/* Decodes the name behind the opening quote at text - 1, where no name is expected. [-0, +1]; NULL: [-0, +0] */
+static const char *decode_unexpected_name(struct decoder *decoder, const char *text) {
+  if (!decoder->memory.in_use) return decode_string(decoder, text);
+  const char *stop = scan_string(decoder, text);
+  if (stop == NULL) return NULL;
+  if (*stop == '\\') return decode_escaped(decoder, text, stop);
+  push_known_string(decoder, text, (size_t)(stop - text));
+  return stop + 1;
+}
+
+/* Skips the colon behind a name. */
+static inline const char *skip_colon(struct decoder *decoder, const char *text) {
+  text = skip_space(decoder, text);
+  return *text == ':' ? text + 1 : fail(decoder, text, "expected ':'");
+}
+
+/* Decodes the name behind the opening quote at text - 1 and skips the colon. *link is the index of the expected
+   name; *known becomes the name as it is remembered, or NULL. [-0, +1]; NULL: [-0, +any] */
+static inline const char *decode_name(struct decoder *decoder, const char *text, uint16_t *link,
+                                      struct name **known) {
   struct memory *memory = &decoder->memory;
   unsigned index = *link;
   for (int tries = 0; index != 0 && tries < MAX_TRIES; tries++) {
     struct name *name = &memory->names[index];
-    if (name_is_at(name, text, decoder->end)) {
-      lua_pushvalue(decoder->L, memory->slots + (int)index);
-      memory->credit += memory->credit < FIRST_CREDIT;
+    if (is_at(name->text, name->length, text, decoder->end)) {
+      lua_pushvalue(decoder->L, memory->name_slots + (int)index);
       *known = name;
       return text + name->length;
     }
     index = name->next;
   }
-  *known = NULL;
-  memory->credit--;
-  const char *stop = json_scan_string(text, decoder->end, &decoder->fault);
-  if (stop == NULL) return NULL;
-  if (*stop == '\\') return decode_escaped(decoder, text, stop);
-  size_t length = (size_t)(stop - text);
-  lua_pushlstring(decoder->L, text, length);
-  *known = remember_name(decoder, text, length + 1, link);
-  return stop + 1;
+  memory->credit -= 2;
+  const char *end = decode_unexpected_name(decoder, text);
+  if (end == NULL) return NULL;
+  bool rememberable = *end == ':' && memchr(text, '\\', (size_t)(end - text)) == NULL;
+  *known = rememberable ? remember_name(decoder, text, (size_t)(end + 1 - text), link) : NULL;
+  return skip_colon(decoder, end);
+}
+
+/* ======================================================================== */
+/* Values                                                                   */
+/* ======================================================================== */
+
+/* Gives the place behind the word that should be at text; NULL: it is not there. */
+static const char *skip_word(struct decoder *decoder, const char *text, const char *word, size_t length) {
+  bool found = (size_t)(decoder->end - text) >= length && memcmp(text, word, length) == 0;
+  return found ? text + length : fail(decoder, text, "expected a value");
+}
+
+/* Decodes the value at text. place: of objects in it, or NULL: no names are remembered here.
+   [-0, +1]; NULL: [-0, +any] */
+__attribute__((always_inline)) static inline const char *decode_value(struct decoder *decoder, const char *text, struct place *place) {
+  switch (*text) {
+    case '"':
+      return place == NULL ? decode_string(decoder, text + 1) : decode_known_string(decoder, text + 1, place);
+    case '{': return decode_object(decoder, text, place);
+    case '[': return decode_array(decoder, text, place);
+    case 't':
+      lua_pushboolean(decoder->L, true);
+      return skip_word(decoder, text, "true", 4);
+    case 'f':
+      lua_pushboolean(decoder->L, false);
+      return skip_word(decoder, text, "false", 5);
+    case 'n':
+      lua_pushlightuserdata(decoder->L, NULL);
+      return skip_word(decoder, text, "null", 4);
+    default: return decode_number(decoder, text);
+  }
 }
 
 /* ======================================================================== */
@@ -235,7 +357,7 @@ static const char *decode_name(struct decoder *decoder, const char *text, uint16
 static const char *enter(struct decoder *decoder, const char *text) {
   if (++decoder->depth > JSON_MAX_DEPTH) return fail(decoder, text, JSON_TOO_DEEP);
   if (!lua_checkstack(decoder->L, CONTAINER_SLOTS)) return fail(decoder, text, "no room on the Lua stack");
-  return skip_space(text + 1);
+  return skip_space(decoder, text + 1);
 }
 
 /* Pushes a table for an array that is empty. [-0, +1] */
@@ -289,9 +411,9 @@ static const char *decode_array(struct decoder *decoder, const char *text, struc
     if (text == NULL) return NULL;
     count++;
     if (!waits) lua_rawseti(L, first, count);
-    text = skip_space(text);
+    text = skip_space(decoder, text);
     if (*text != ',') break;
-    text = skip_space(text + 1);
+    text = skip_space(decoder, text + 1);
     bool remember = count == FIRST_REMEMBERED && *text == '{' && !decoder->memory.in_use;
     if (waits && (remember || count == MAX_WAITING)) {
       collect_items(L, first, count, LARGE_SIZE);
@@ -334,12 +456,15 @@ static const char *decode_object(struct decoder *decoder, const char *text, stru
   for (;;) {
     struct name *name = NULL;
     if (*text != '"') return fail(decoder, text, "expected a member's name in quotes");
-    text = link == NULL ? decode_string(decoder, text + 1) : decode_name(decoder, text + 1, link, &name);
+    if (link != NULL) {
+      text = decode_name(decoder, text + 1, link, &name);
+      if (name != NULL) link = &name->next;
+    } else {
+      text = decode_unexpected_name(decoder, text + 1);
+      if (text != NULL) text = skip_colon(decoder, text);
+    }
     if (text == NULL) return NULL;
-    if (name != NULL) link = &name->next;
-    text = skip_space(text);
-    if (*text != ':') return fail(decoder, text, "expected ':'");
-    text = skip_space(text + 1);
+    text = skip_space(decoder, text);
     bool dropped = *text == 'n' && decoder->drop_nulls;
     text = decode_value(decoder, text, name == NULL ? NULL : &name->place);
     if (text == NULL) return NULL;
@@ -350,9 +475,9 @@ static const char *decode_object(struct decoder *decoder, const char *text, stru
     }
     count++;
     if (!waits) lua_rawset(L, first);
-    text = skip_space(text);
+    text = skip_space(decoder, text);
     if (*text != ',') break;
-    text = skip_space(text + 1);
+    text = skip_space(decoder, text + 1);
     if (waits && count == MAX_WAITING) {
       collect_members(L, first, count, LARGE_SIZE);
       waits = false;
@@ -360,40 +485,17 @@ static const char *decode_object(struct decoder *decoder, const char *text, stru
   }
   if (*text != '}') return fail(decoder, text, "expected ',' or '}'");
   if (waits) collect_members(L, first, count, count - nulls);
-  if (place != NULL) note_size(place, count - nulls);
+  if (place != NULL) {
+    note_size(place, count - nulls);
+    decoder->memory.credit = decoder->memory.credit + count < FIRST_CREDIT ? decoder->memory.credit + count : FIRST_CREDIT;
+  }
   decoder->depth--;
   return text + 1;
 }
 
 /* ======================================================================== */
-/* Values                                                                   */
+/* Texts                                                                    */
 /* ======================================================================== */
-
-/* Gives the place behind the word that should be at text; NULL: it is not there. */
-static const char *skip_word(struct decoder *decoder, const char *text, const char *word, size_t length) {
-  bool found = (size_t)(decoder->end - text) >= length && memcmp(text, word, length) == 0;
-  return found ? text + length : fail(decoder, text, "expected a value");
-}
-
-/* Decodes the value at text. place: of objects in it, or NULL: no names are remembered here.
-   [-0, +1]; NULL: [-0, +any] */
-static const char *decode_value(struct decoder *decoder, const char *text, struct place *place) {
-  switch (*text) {
-    case '"': return decode_string(decoder, text + 1);
-    case '{': return decode_object(decoder, text, place);
-    case '[': return decode_array(decoder, text, place);
-    case 't':
-      lua_pushboolean(decoder->L, true);
-      return skip_word(decoder, text, "true", 4);
-    case 'f':
-      lua_pushboolean(decoder->L, false);
-      return skip_word(decoder, text, "false", 5);
-    case 'n':
-      lua_pushlightuserdata(decoder->L, NULL);
-      return skip_word(decoder, text, "null", 4);
-    default: return decode_number(decoder, text);
-  }
-}
 
 /* Pushes what is wrong, and where. [-0, +1] */
 static void push_fault(struct decoder *decoder, const char *text) {
@@ -423,9 +525,9 @@ bool json_decode(lua_State *L, const char *text, size_t length, const struct jso
   lua_pushnil(L);
   decoder.array_metatable_slot = top + 2;
 
-  const char *end = decode_value(&decoder, skip_space(json_skip_mark(text, decoder.end)), NULL);
+  const char *end = decode_value(&decoder, skip_space(&decoder, json_skip_mark(text, decoder.end)), NULL);
   if (end != NULL) {
-    end = skip_space(end);
+    end = skip_space(&decoder, end);
     if (end != decoder.end) end = fail(&decoder, end, "expected nothing more");
   }
   if (end == NULL) push_fault(&decoder, text);

@@ -141,7 +141,8 @@ static bool write_string(struct encoder *encoder, const char *from, size_t lengt
     size_t left = (size_t)(end - from);
     char last[BLOCK_SIZE];
     const char *block = left >= BLOCK_SIZE ? from : memcpy(memset(last, ' ', sizeof last), from, left);
-    size_t plain = block_copy(encoder->to, block);
+    size_t plain = block_first(block_special(block));
+    memcpy(encoder->to, block, BLOCK_SIZE);
     if (plain > left) plain = left;
     encoder->to += plain;
     from += plain;

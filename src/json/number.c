@@ -1,4 +1,6 @@
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* strtod_l */
+#endif
 #include "number.h"
 
 #include <float.h>

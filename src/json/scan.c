@@ -58,7 +58,7 @@ size_t json_sequence_length(const char *text, const char *end) {
 const char *json_scan_string(const char *text, const char *end, struct json_fault *fault) {
   for (;;) {
     while (end - text >= BLOCK_SIZE) {
-      size_t plain = block_plain(text);
+      size_t plain = block_first(block_special(text));
       text += plain;
       if (plain < BLOCK_SIZE) break;
     }
@@ -125,58 +125,88 @@ static const char *unescape_unicode(const char *text, const char *end, char **to
   return behind;
 }
 
+/* What the escapes of one letter stand for; NUL: there is no such escape. */
+static const char escape_letters[UCHAR_MAX + 1] = {
+    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+};
+
 /* The same for any escape, whose backslash is at text. */
-static const char *unescape_one(const char *text, const char *end, char **to, struct json_fault *fault) {
-  char meant;
-  switch (peek(text + 1, end)) {
-    case 'n': meant = '\n'; break;
-    case 't': meant = '\t'; break;
-    case 'r': meant = '\r'; break;
-    case 'b': meant = '\b'; break;
-    case 'f': meant = '\f'; break;
-    case '"': case '\\': case '/': meant = text[1]; break;
-    case 'u': return unescape_unicode(text, end, to, fault);
-    default: return fail(fault, text, invalid_escape);
+static inline const char *unescape_one(const char *text, const char *end, char **to,
+                                       struct json_fault *fault) {
+  char letter = peek(text + 1, end), meant = escape_letters[(unsigned char)letter];
+  if (meant != '\0') {
+    *(*to)++ = meant;
+    return text + 2;
   }
-  *(*to)++ = meant;
-  return text + 2;
+  return letter == 'u' ? unescape_unicode(text, end, to, fault) : fail(fault, text, invalid_escape);
+}
+
+/* What comes of one block at most: its bytes, and a character that begins in it and ends behind. */
+#define BLOCK_ROOM (BLOCK_SIZE + 3)
+
+/* json_unescape for as many whole blocks as there are, and as there is room for, up to anything but plain
+   characters, escapes of one letter, and valid UTF-8. Bytes are copied block by block, more than are due: what
+   follows overwrites the rest. */
+static void unescape_blocks(const char **text, const char *end, char **to, const char *to_end) {
+  const char *from = *text;
+  char *out = *to;
+  while (end - from >= 2 * BLOCK_SIZE + 3 && to_end - out >= BLOCK_ROOM + BLOCK_SIZE) {
+    const char *block_end = from + BLOCK_SIZE;
+    unsigned special = block_special(from);
+    for (const char *block = from; special != 0; special &= ~0u << (from - block)) {
+      const char *at = block + block_first(special);
+      memcpy(out, from, BLOCK_SIZE);
+      out += at - from;
+      from = at;
+      char meant = *at == '\\' ? escape_letters[(unsigned char)at[1]] : '\0';
+      size_t sequence = (signed char)*at < 0 ? json_sequence_length(at, end) : 0;
+      if (meant != '\0') {
+        *out++ = meant;
+        from += 2;
+      } else if (sequence > 0) {
+        memcpy(out, at, 4);
+        out += sequence;
+        from += sequence;
+      } else {
+        goto stop;
+      }
+      if (from >= block_end) break;
+    }
+    if (from < block_end) {
+      memcpy(out, from, BLOCK_SIZE);
+      out += block_end - from;
+      from = block_end;
+    }
+  }
+stop:
+  *text = from;
+  *to = out;
 }
 
 enum json_unescaped json_unescape(const char **text, const char *end, char **to, char *to_end,
                                   struct json_fault *fault) {
-  const char *from = *text;
-  char *out = *to;
-  enum json_unescaped result = JSON_NO_ROOM;
-  while (to_end - out >= JSON_UNESCAPE_ROOM) {
-    if (end - from >= BLOCK_SIZE) {
-      size_t plain = block_copy(out, from);
-      out += plain;
-      from += plain;
-      if (plain == BLOCK_SIZE) continue;
-    }
-    char c = peek(from, end);
-    if (c == '"') {
-      result = JSON_UNESCAPED;
-      break;
-    }
+  for (;;) {
+    unescape_blocks(text, end, to, to_end);
+    if (to_end - *to < JSON_UNESCAPE_ROOM) return JSON_NO_ROOM;
+    char c = peek(*text, end);
+    if (c == '"') return JSON_UNESCAPED;
+    const char *from = *text;
     if (c == '\\') {
-      from = unescape_one(from, end, &out, fault);
+      from = unescape_one(from, end, to, fault);
     } else if (block_is_plain(c)) {
-      *out++ = c;
-      from++;
+      *(*to)++ = *from++;
     } else if ((signed char)c >= 0) {
       from = fail(fault, from, from == end ? unexpected_end : control_character);
     } else {
       size_t length = json_sequence_length(from, end);
-      memcpy(out, from, length);
-      out += length;
+      memcpy(*to, from, length);
+      *to += length;
       from = length > 0 ? from + length : fail(fault, from, invalid_utf8);
     }
     if (from == NULL) return JSON_BAD_STRING;
+    *text = from;
   }
-  *text = from;
-  *to = out;
-  return result;
 }
 
 /* ======================================================================== */

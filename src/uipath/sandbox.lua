@@ -111,7 +111,8 @@ end
 
 --- The folder below which the sandbox's own modules are found.
 local function module_root()
-  local path = assert(package.searchpath("uipath.sandbox", package.path))
+  -- Lua 5.1 has no searchpath, LuaJIT has.
+  local path = assert(package.searchpath("uipath.sandbox", package.path)) -- luacheck: ignore 143
   return path:match("^(.*)/uipath/sandbox%.lua$") or "."
 end
 

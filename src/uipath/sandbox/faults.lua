@@ -15,7 +15,7 @@ local wire = require("uipath.sandbox.wire")
 
 local faults = {}
 
---- What is counted from one request to the next, by the key in the path; see `first`.
+--- What is remembered from one request to the next, by the fault's name and the key in the path.
 local seen = {}
 
 --- Forgets the keys.
@@ -65,7 +65,7 @@ end
 -- first/N/KEY/NAME/…: the fault NAME for the first N requests with this KEY, then the number of
 -- the request: {"attempt":N+1}.
 function faults.first(limit, key, name, ...)
-  local attempt = count(key)
+  local attempt = count("first/" .. key)
   if attempt <= tonumber(limit) then return find(name)(...) end
   return 200, '{"attempt":' .. attempt .. "}"
 end
@@ -277,6 +277,7 @@ end
 -- two rows for any other token.
 function faults.refused_token(key)
   local authorization = ngx.var.http_authorization or ""
+  key = "refused_token/" .. key
   seen[key] = seen[key] or authorization
   if seen[key] == authorization then problem.unauthenticated("invalid_token") end
   return 200, OK
@@ -284,7 +285,7 @@ end
 
 -- quota/LIMIT/SECONDS/KEY: so many requests in so many seconds, told by RateLimit-*; then 429.
 function faults.quota(limit, seconds, key)
-  limit, seconds = tonumber(limit), tonumber(seconds)
+  limit, seconds, key = tonumber(limit), tonumber(seconds), "quota/" .. key
   local window = seen[key]
   if not window or ngx.now() >= window.ends_at then
     window = { used = 0, ends_at = ngx.now() + seconds }

@@ -80,7 +80,7 @@ local two = exactly(digit, 2)
 local date_text = exactly(digit, 4) * "-" * two * "-" * two
   * (P "T" * two * ":" * two * (":" * two * ("." * digit ^ 1) ^ -1) ^ -1
     * (P "Z" + S "+-" * two * ":" * two) ^ -1) ^ -1
-local guid_text = exactly(hex, 8) * ("-" * exactly(hex, 4)) ^ 3 * "-" * exactly(hex, 12)
+local guid_text = exactly(hex, 8) * exactly("-" * exactly(hex, 4), 3) * "-" * exactly(hex, 12)
 local number_text = S "+-" ^ -1 * digit ^ 1 * ("." * digit ^ 1) ^ -1
   * (S "eE" * S "+-" ^ -1 * digit ^ 1) ^ -1 * S("dfmDFMlL") ^ -1
 local string_text = "'" * Cs((P "''" / "'" + (1 - P "'")) ^ 0) * "'"

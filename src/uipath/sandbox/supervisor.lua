@@ -30,7 +30,7 @@ finish() {
   rm -rf "$folder"
 }
 trap finish EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 echo "folder $folder"
 mkfifo "$folder/starter" || exit 1
 
@@ -80,7 +80,10 @@ printf '%s\n' "$1" | sed "s|@ROOT@|$root|" >>"$folder/nginx.conf"
 ulimit -n "$(ulimit -H -n)" 2>/dev/null
 nginx -p "$folder" -c nginx.conf </dev/null 2>&1 &
 nginx=$!
-(read -r _ <"$folder/starter"; kill -KILL $nginx) >/dev/null 2>&1 &
+# The starter's end of standard output may be gone by the time that the shell reports nginx's death;
+# it stays open until all is over, for a starter that waits for that.
+exec 3>&1 >/dev/null 2>&1
+(read -r _ <"$folder/starter"; kill -KILL $nginx) 3>&- &
 reader=$!
 wait $nginx
 nginx=

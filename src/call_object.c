@@ -1,0 +1,401 @@
+#include "call_object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine.h"
+#include "error.h"
+#include "request.h"
+#include "response.h"
+
+#define METATABLE "uipath.call"
+/* Of calls whose client has Lua functions among its options: their methods are Lua's. */
+#define FUNCTIONS_METATABLE "uipath.call with functions"
+#define LONGEST_WAIT_S 1e9
+
+struct call_object {
+  struct call *call;
+  const char *usage; /* the static message of a call that is a usage error; such a call is never submitted */
+  bool drop_nulls;
+  bool has_results;  /* the user value holds value and response, or nil and err */
+  const char *client_secret; /* the client's, which the user value keeps alive */
+  char where[LUA_IDSIZE + 16];
+};
+
+static const char empty_function_key = 0; /* the registry's name for a Lua function that does nothing */
+
+/* ======================================================================== */
+/* Making                                                                   */
+/* ======================================================================== */
+
+/* Pushes a new call of the client at index 1. [-0, +1] */
+static struct call_object *new_object(lua_State *L) {
+  const struct client *client = client_check(L, 1);
+  struct call_object *object = lua_newuserdatauv(L, sizeof *object, 1);
+  *object = (struct call_object){.drop_nulls = client->drop_nulls, .client_secret = client->client_secret};
+  luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
+  lua_setmetatable(L, -2);
+  /* The resolved options: they hold the secret that is borrowed above. */
+  lua_getiuservalue(L, 1, 1);
+  lua_setiuservalue(L, -2, 1);
+  object->call = call_new();
+  if (object->call == NULL) luaL_error(L, "not enough memory");
+  error_position(L, object->where, sizeof object->where);
+  return object;
+}
+
+/* Pushes a new call with its request built. [-0, +1] */
+static struct call_object *new_request(lua_State *L, const char *method, int path, int options, int body) {
+  int top = lua_gettop(L);
+  struct call_object *object = new_object(L);
+  object->usage = request_build(L, &object->call->request, method, path, options, body);
+  lua_settop(L, top + 1);
+  return object;
+}
+
+static struct call_object *check_object(lua_State *L, int index) {
+  struct call_object *object = luaL_testudata(L, index, FUNCTIONS_METATABLE);
+  return object != NULL ? object : luaL_checkudata(L, index, METATABLE);
+}
+
+/* ======================================================================== */
+/* Waiting                                                                  */
+/* ======================================================================== */
+
+/* Lets Lua run the hook by which lua.c's Ctrl-C ends a program; a raise cancels the call first. [-0, +0] */
+static void run_hooks(lua_State *L, struct call *call, lua_Hook main_hook) {
+#if LUA_VERSION_NUM > 501
+  /* lua.c sets its hook on the main thread, which is not running while a coroutine waits. */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main_thread = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  bool interrupted = main_thread != L && lua_gethook(main_thread) != main_hook;
+#else
+  (void)main_hook;
+  bool interrupted = false;
+#endif
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &empty_function_key);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    if (luaL_loadstring(L, "return") != 0) lua_error(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &empty_function_key);
+  }
+  bool raised = lua_pcall(L, 0, 0, 0) != 0;
+  if (!raised && !interrupted) return;
+  engine_cancel(call);
+  if (!raised) luaL_error(L, "interrupted!");
+  lua_error(L);
+}
+
+static lua_Hook main_hook_of(lua_State *L) {
+#if LUA_VERSION_NUM > 501
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_Hook hook = lua_gethook(lua_tothread(L, -1));
+  lua_pop(L, 1);
+  return hook;
+#else
+  return lua_gethook(L);
+#endif
+}
+
+/* Blocks until the call is ready (true) or seconds have passed (false; < 0: no limit). May raise what a hook raises. */
+static bool await(lua_State *L, struct call *call, double seconds) {
+  if (call_phase(call) == CALL_DONE) return true;
+  lua_Hook main_hook = main_hook_of(L);
+  int64_t timeout_ms = seconds < 0 ? -1 : (int64_t)(seconds * 1000 + 0.999);
+  enum engine_wait_result result;
+  /* Interruptions that lead to nothing do not lengthen a wait by much: each comes from an event. */
+  while ((result = engine_wait(call, timeout_ms)) == ENGINE_WAIT_INTERRUPTED) {
+    run_hooks(L, call, main_hook);
+    if (timeout_ms == 0) return false;
+  }
+  return result == ENGINE_WAIT_READY;
+}
+
+/* Pushes the results of a call that is done. [-0, +2] */
+static void push_results(lua_State *L, const struct call_object *object) {
+  if (object->usage != NULL) {
+    response_push_usage(L, &object->call->request, object->usage, object->where);
+    return;
+  }
+  response_push(L, object->call,
+                &(struct response_context){
+                    .drop_nulls = object->drop_nulls, .client_secret = object->client_secret, .where = object->where});
+}
+
+/* Frees the call early: a page's body need not wait for the collector. */
+static void release(struct call_object *object) {
+  call_release(object->call);
+  object->call = NULL;
+}
+
+int call_run(lua_State *L, const char *method, int path, int options, int body) {
+  struct call_object *object = new_request(L, method, path, options, body);
+  if (object->usage == NULL) {
+    engine_submit(object->call, true);
+    await(L, object->call, -1);
+  }
+  push_results(L, object);
+  release(object);
+  return 2;
+}
+
+void call_run_token(lua_State *L) {
+  struct call_object *object = new_object(L);
+  request_build_token_only(L, &object->call->request);
+  engine_submit(object->call, true);
+  await(L, object->call, -1);
+}
+
+const struct token *call_token(lua_State *L, int index) {
+  const struct call_object *object = check_object(L, index);
+  const struct call_reply *reply = &object->call->reply;
+  if (call_phase(object->call) == CALL_DONE && reply->error == CALL_OK && reply->token != NULL) return reply->token;
+  push_results(L, object);
+  return NULL;
+}
+
+int call_start(lua_State *L, const char *method, int path, int options) {
+  struct call_object *object = new_request(L, method, path, options, 0);
+  if (object->usage == NULL) engine_submit(object->call, false);
+  return 1;
+}
+
+/* ======================================================================== */
+/* Methods                                                                  */
+/* ======================================================================== */
+
+static bool is_done(const struct call_object *object) {
+  return object->usage != NULL || object->has_results || call_phase(object->call) == CALL_DONE;
+}
+
+/* Pushes the results, made at the first asking and kept. [-0, +2] */
+static int push_kept_results(lua_State *L, int index, struct call_object *object) {
+  if (!object->has_results) {
+    push_results(L, object);
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -3);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, 2);
+    lua_setiuservalue(L, index, 1);
+    object->has_results = true;
+    object->client_secret = NULL; /* no longer kept alive */
+    return 2;
+  }
+  lua_getiuservalue(L, index, 1);
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
+  return 2;
+}
+
+/* The seconds at index, -1 if absent. */
+static double check_seconds(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return -1;
+  double seconds = (double)luaL_checknumber(L, index);
+  luaL_argcheck(L, seconds >= 0, index, "seconds must not be negative");
+  return seconds > LONGEST_WAIT_S ? LONGEST_WAIT_S : seconds;
+}
+
+/* Pushes nil and the error of a wait that ended before the call. [-0, +2] */
+static int push_still_running(lua_State *L, const struct call_object *object) {
+  (void)object;
+  lua_pushnil(L);
+  lua_pushliteral(L, "the call is still under way");
+  error_new_message(L, "timeout");
+  return 2;
+}
+
+static int call_wait(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  double seconds = check_seconds(L, 2);
+  if (!is_done(object)) {
+    if (!await(L, object->call, seconds) || call_phase(object->call) != CALL_DONE) return push_still_running(L, object);
+  }
+  return push_kept_results(L, 1, object);
+}
+
+static int call_done(lua_State *L) {
+  lua_pushboolean(L, is_done(check_object(L, 1)));
+  return 1;
+}
+
+static int call_cancel(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (!is_done(object)) engine_cancel(object->call);
+  return 0;
+}
+
+static int call_fd(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  int descriptor = object->usage != NULL ? -1 : engine_call_fd(object->call);
+  if (descriptor < 0) return luaL_error(L, "no descriptor is to be had for this call");
+  lua_pushinteger(L, descriptor);
+  return 1;
+}
+
+static int call_collect(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (object->call == NULL) return 0;
+  if (object->usage == NULL) engine_cancel(object->call);
+  release(object);
+  return 0;
+}
+
+static int call_tostring(lua_State *L) {
+  const struct call_object *object = check_object(L, 1);
+  if (object->call == NULL) {
+    lua_pushliteral(L, "uipath.call (over)");
+    return 1;
+  }
+  const struct call_request *request = &object->call->request;
+  const char *url = request->url.data == NULL ? "" : request->url.data;
+  const char *state = is_done(object) ? "done" : "under way";
+  lua_pushfstring(L, "uipath.call (%s ", request->method);
+  lua_pushlstring(L, url, strcspn(url, "?"));
+  lua_pushfstring(L, ", %s)", state);
+  lua_concat(L, 3);
+  return 1;
+}
+
+/* ======================================================================== */
+/* For uipath.functions: waits in steps, between which Lua functions run    */
+/* ======================================================================== */
+
+/* start(client, method, path [, options [, body]]) → call */
+static int internal_start(lua_State *L) {
+  const char *method = luaL_checkstring(L, 2);
+  lua_settop(L, 5);
+  struct call_object *object = new_request(L, method, 3, 4, 5);
+  if (object->usage == NULL) engine_submit(object->call, false);
+  return 1;
+}
+
+/* start_token(client) → call */
+static int internal_start_token(lua_State *L) {
+  struct call_object *object = new_object(L);
+  request_build_token_only(L, &object->call->request);
+  engine_submit(object->call, false);
+  return 1;
+}
+
+/* step(call [, seconds]) → "done", "asking", "events" or "timeout" */
+static int internal_step(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  double seconds = check_seconds(L, 2);
+  const char *state = "done";
+  if (!is_done(object)) {
+    bool ready = await(L, object->call, seconds);
+    enum call_phase phase = call_phase(object->call);
+    if (phase == CALL_ASKING) state = "asking";
+    else if (phase != CALL_DONE) state = ready ? "events" : "timeout";
+  }
+  lua_pushstring(L, state);
+  return 1;
+}
+
+/* give(call, token [, seconds]) and refuse(call, message) */
+static int internal_give(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  double seconds = check_seconds(L, 3);
+  engine_give_token(object->call, luaL_checkstring(L, 2), seconds < 0 ? -1 : (int64_t)(seconds * 1000));
+  return 0;
+}
+
+static int internal_refuse(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  engine_refuse_token(object->call, luaL_checkstring(L, 2));
+  return 0;
+}
+
+/* Pushes one event as a table. [-0, +1] */
+static void push_event(lua_State *L, const struct call_request *request, const struct call_event *event) {
+  static const char *const types[] = {[EVENT_ATTEMPT] = "attempt", [EVENT_RETRY] = "retry", [EVENT_TOKEN] = "token"};
+  lua_createtable(L, 0, 8);
+  lua_pushstring(L, types[event->kind]);
+  lua_setfield(L, -2, "type");
+  if (event->kind != EVENT_TOKEN) {
+    lua_pushstring(L, request->method);
+    lua_setfield(L, -2, "method");
+    lua_pushlstring(L, request->url.data, request->url.length);
+    lua_setfield(L, -2, "url");
+    lua_pushinteger(L, event->attempt);
+    lua_setfield(L, -2, "attempt");
+  }
+  if (event->status != 0) {
+    lua_pushinteger(L, event->status);
+    lua_setfield(L, -2, "status");
+  }
+  if (event->kind == EVENT_RETRY) {
+    lua_pushnumber(L, event->delay);
+    lua_setfield(L, -2, "delay");
+    lua_pushstring(L, event->reason == NULL ? "" : event->reason);
+    lua_setfield(L, -2, "reason");
+  } else {
+    lua_pushnumber(L, event->elapsed);
+    lua_setfield(L, -2, "elapsed");
+  }
+  if (event->message[0] != '\0') {
+    lua_pushstring(L, event->message);
+    lua_setfield(L, -2, "message");
+  }
+}
+
+/* events(call) → list of those since the last time */
+static int internal_events(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  lua_newtable(L);
+  if (object->usage != NULL || object->call == NULL) return 1;
+  int count = 0;
+  /* Given back to the call before anything can raise would be cleaner; what a memory error loses here are only events. */
+  for (struct call_event *event = engine_take_events(object->call), *next; event != NULL; event = next) {
+    next = event->next;
+    push_event(L, &object->call->request, event);
+    lua_rawseti(L, -2, ++count);
+    free(event);
+  }
+  return 1;
+}
+
+/* results(call) → value, response or nil, err */
+static int internal_results(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (!is_done(object)) return push_still_running(L, object);
+  return push_kept_results(L, 1, object);
+}
+
+void call_push_internals(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"start", internal_start},   {"start_token", internal_start_token}, {"step", internal_step},   {"give", internal_give},
+      {"refuse", internal_refuse}, {"events", internal_events},           {"results", internal_results}, {"done", call_done},
+      {"cancel", call_cancel},     {"fd", call_fd},                       {NULL, NULL},
+  };
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+}
+
+/* Creates a metatable whose methods are those in the table on top. [-1, +0] */
+static void new_metatable(lua_State *L, const char *name) {
+  static const luaL_Reg metamethods[] = {
+      {"__gc", call_collect}, {"__tostring", call_tostring}, {"__close", call_cancel}, {NULL, NULL}};
+  luaL_newmetatable(L, name);
+  lua_pushliteral(L, METATABLE);
+  lua_setfield(L, -2, "__name");
+  luaL_setfuncs(L, metamethods, 0);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+void call_open_functions(lua_State *L) {
+  new_metatable(L, FUNCTIONS_METATABLE);
+}
+
+void call_open(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"wait", call_wait}, {"done", call_done}, {"cancel", call_cancel}, {"fd", call_fd}, {NULL, NULL}};
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  new_metatable(L, METATABLE);
+}

@@ -1,0 +1,390 @@
+#include "client.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "call_object.h"
+#include "engine/clock.h"
+#include "engine/text.h"
+#include "lazy.h"
+#include "options.h"
+
+#define METATABLE "uipath.client"
+/* Of clients with Lua functions among their options: their methods are Lua's, so that these functions may yield. */
+#define FUNCTIONS_METATABLE "uipath.client with functions"
+
+static void add_internals(lua_State *L);
+
+struct client *client_check(lua_State *L, int index) {
+  struct client *client = luaL_testudata(L, index, METATABLE);
+  if (client == NULL) client = luaL_testudata(L, index, FUNCTIONS_METATABLE);
+  if (client == NULL) luaL_checkudata(L, index, METATABLE); /* for its message */
+  return client;
+}
+
+/* ======================================================================== */
+/* Making                                                                   */
+/* ======================================================================== */
+
+/* The string field of the resolved options at index, which keep it alive; NULL if absent or no string. */
+static const char *string_option(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  const char *string = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  lua_pop(L, 1);
+  return string;
+}
+
+static double number_option(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  double number = (double)lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return number;
+}
+
+static bool is_function_option(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  bool is_function = lua_isfunction(L, -1);
+  lua_pop(L, 1);
+  return is_function;
+}
+
+static enum url_deployment deployment_option(lua_State *L, int index) {
+  const char *name = string_option(L, index, "deployment");
+  if (strcmp(name, "suite") == 0) return URL_SUITE;
+  return strcmp(name, "standalone") == 0 ? URL_STANDALONE : URL_CLOUD;
+}
+
+/* Creates the metatable of clients with functions and that of their calls, from uipath.functions. [-0, +0] */
+static void open_functions(lua_State *L) {
+  luaL_getmetatable(L, FUNCTIONS_METATABLE);
+  bool is_open = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (is_open) return;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "uipath.functions");
+  lua_call(L, 1, 1);
+  call_push_internals(L);
+  add_internals(L);
+  lua_call(L, 1, 2); /* methods of clients, methods of calls */
+  call_open_functions(L);
+  int methods = lua_gettop(L);
+  luaL_getmetatable(L, METATABLE);
+  int plain = lua_gettop(L);
+  luaL_newmetatable(L, FUNCTIONS_METATABLE);
+  int metatable = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, plain) != 0;) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, metatable);
+  }
+  /* What Lua does not replace is as it is for other clients. */
+  lua_createtable(L, 0, 1);
+  lua_getfield(L, plain, "__index");
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, methods);
+  lua_pushvalue(L, methods);
+  lua_setfield(L, metatable, "__index");
+  lua_pop(L, 3);
+}
+
+/* The settings of connections that the resolved options at index come to; raises without memory. */
+static struct transport_settings *new_transport(lua_State *L, int index) {
+  lua_getfield(L, index, "insecure");
+  struct transport_settings like = {
+      .ca_file = (char *)(uintptr_t)string_option(L, index, "ca_file"),
+      .ca_dir = (char *)(uintptr_t)string_option(L, index, "ca_dir"),
+      .proxy = (char *)(uintptr_t)string_option(L, index, "proxy"),
+      .no_proxy = (char *)(uintptr_t)string_option(L, index, "no_proxy"),
+      .insecure = lua_toboolean(L, -1) != 0,
+      .connect_timeout_ms = (int64_t)ceil(number_option(L, index, "connect_timeout") * 1000),
+  };
+  lua_pop(L, 1);
+  struct transport_settings *settings = transport_settings_new(&like);
+  if (settings == NULL) luaL_error(L, "not enough memory");
+  return settings;
+}
+
+/* Whether the access_token of both resolved option tables is the same function. */
+static bool same_function(lua_State *L, int one, int other) {
+  lua_getfield(L, one, "access_token");
+  lua_getfield(L, other, "access_token");
+  bool same = lua_isfunction(L, -1) && lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+/* Sets client->token_source for the resolved options at index. parent: the index of the client it derives from, or 0. */
+static void set_token_source(lua_State *L, struct client *client, int index, int parent) {
+  static _Atomic uintptr_t last_owner;
+  struct token_key key = {.kind = TOKEN_CLIENT_CREDENTIALS};
+  struct buffer endpoint = BUFFER_EMPTY;
+  if (is_function_option(L, index, "access_token")) {
+    if (parent != 0) {
+      /* A function has a source of its own, which only what derives from its client shares. */
+      lua_getiuservalue(L, parent, 1);
+      bool same = same_function(L, index, lua_gettop(L));
+      lua_pop(L, 1);
+      if (same) {
+        client->token_source = token_source_retain(client_check(L, parent)->token_source);
+        return;
+      }
+    }
+    key.kind = TOKEN_FUNCTION;
+    key.owner = (const void *)++last_owner;
+  } else if (string_option(L, index, "access_token") != NULL) {
+    key.kind = TOKEN_FIXED;
+    key.access_token = string_option(L, index, "access_token");
+  } else {
+    key.client_id = string_option(L, index, "client_id");
+    key.client_secret = client->client_secret = string_option(L, index, "client_secret");
+    key.scope = string_option(L, index, "scope");
+    if (!url_token_endpoint(&client->base, &endpoint)) luaL_error(L, "not enough memory");
+    key.endpoint = endpoint.data;
+  }
+  client->token_source = token_source_get(&key, client->transport);
+  buffer_free(&endpoint);
+  if (client->token_source == NULL) luaL_error(L, "not enough memory");
+}
+
+/* Pushes a client for the resolved options at index. parent: see set_token_source. [-0, +1] */
+static void new_client(lua_State *L, int index, int parent) {
+  lua_getfield(L, index, "token_store");
+  if (!lua_isnil(L, -1)) luaL_error(L, "token_store: stores of tokens are not part of this version");
+  lua_pop(L, 1);
+  struct client *client = lua_newuserdatauv(L, sizeof *client, 1);
+  *client = (struct client){
+      .base = {.deployment = deployment_option(L, index),
+               .base_url = string_option(L, index, "base_url"),
+               .identity_url = string_option(L, index, "identity_url"),
+               .organization = string_option(L, index, "organization"),
+               .tenant = string_option(L, index, "tenant")},
+      .timeout_ms = (int64_t)ceil(number_option(L, index, "timeout") * 1000),
+      .max_attempts = (int)number_option(L, index, "max_attempts"),
+      .max_response_bytes = (size_t)number_option(L, index, "max_response_bytes"),
+      .drop_nulls = strcmp(string_option(L, index, "nulls"), "drop") == 0,
+      .wants_events = is_function_option(L, index, "on_event"),
+  };
+  client->has_functions = client->wants_events || is_function_option(L, index, "access_token");
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, 1);
+  if (client->has_functions) open_functions(L);
+  luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
+  lua_setmetatable(L, -2); /* from here on the collector frees what follows */
+  client->transport = new_transport(L, index);
+  set_token_source(L, client, index, parent);
+}
+
+int client_connect(lua_State *L) {
+  lua_settop(L, 1);
+  options_resolve(L, 1);
+  new_client(L, 2, 0);
+  return 1;
+}
+
+/* client:with(options) */
+static int client_with(lua_State *L) {
+  client_check(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 1, 1);
+  options_override(L, 3, 2);
+  new_client(L, 4, 1);
+  return 1;
+}
+
+/* client:folder(folder) */
+static int client_folder(lua_State *L) {
+  client_check(L, 1);
+  lua_settop(L, 2);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, 2);
+  if (lua_isnil(L, 2)) return luaL_error(L, "a folder must be given: a number, a GUID or a path (false: none)");
+  lua_setfield(L, 3, "folder");
+  lua_replace(L, 2);
+  return client_with(L);
+}
+
+static int client_collect(lua_State *L) {
+  struct client *client = client_check(L, 1);
+  token_source_release(client->token_source);
+  transport_settings_release(client->transport);
+  client->token_source = NULL;
+  client->transport = NULL;
+  return 0;
+}
+
+/* "uipath.client (organization/tenant at base_url)", never a secret. */
+static int client_tostring(lua_State *L) {
+  const struct client *client = client_check(L, 1);
+  const char *organization = client->base.organization == NULL ? "" : client->base.organization;
+  const char *tenant = client->base.tenant == NULL ? "" : client->base.tenant;
+  lua_pushfstring(L, "uipath.client (%s%s%s at %s)", organization, organization[0] != '\0' && tenant[0] != '\0' ? "/" : "", tenant,
+                  client->base.base_url);
+  return 1;
+}
+
+/* ======================================================================== */
+/* Calls                                                                    */
+/* ======================================================================== */
+
+static int client_get(lua_State *L) {
+  lua_settop(L, 3);
+  return call_run(L, "GET", 2, 3, 0);
+}
+
+static int client_delete(lua_State *L) {
+  lua_settop(L, 3);
+  return call_run(L, "DELETE", 2, 3, 0);
+}
+
+static int client_post(lua_State *L) {
+  lua_settop(L, 4);
+  return call_run(L, "POST", 2, 4, 3);
+}
+
+static int client_put(lua_State *L) {
+  lua_settop(L, 4);
+  return call_run(L, "PUT", 2, 4, 3);
+}
+
+static int client_patch(lua_State *L) {
+  lua_settop(L, 4);
+  return call_run(L, "PATCH", 2, 4, 3);
+}
+
+/* The method at index, in upper case; raises unless it is letters. The buffer holds it. */
+static const char *check_method(lua_State *L, int index, char *upper, size_t size) {
+  size_t length;
+  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "the method must be a string, not a %s", luaL_typename(L, index));
+  const char *method = lua_tolstring(L, index, &length);
+  if (length == 0 || length >= size) luaL_error(L, "the method must be an HTTP method such as \"GET\"");
+  for (size_t i = 0; i <= length; i++) {
+    if (i < length && !text_is_letter(method[i])) luaL_error(L, "the method must be an HTTP method such as \"GET\"");
+    upper[i] = (char)(method[i] >= 'a' && method[i] <= 'z' ? method[i] - 'a' + 'A' : method[i]);
+  }
+  if (strcmp(upper, "CONNECT") == 0 || strcmp(upper, "TRACE") == 0) luaL_error(L, "the method %s is not for calls", upper);
+  return upper;
+}
+
+static int client_request(lua_State *L) {
+  char method[24];
+  client_check(L, 1);
+  lua_settop(L, 4);
+  return call_run(L, check_method(L, 2, method, sizeof method), 3, 4, 0);
+}
+
+static int client_start(lua_State *L) {
+  char method[24];
+  client_check(L, 1);
+  lua_settop(L, 4);
+  return call_start(L, check_method(L, 2, method, sizeof method), 3, 4);
+}
+
+/* ======================================================================== */
+/* Tokens                                                                   */
+/* ======================================================================== */
+
+/* Pushes what client:token() gives: expires_at, scopes, source. [-0, +1] */
+static void push_token(lua_State *L, const struct client *client, const struct token *token) {
+  static const char *const sources[] = {
+      [TOKEN_CLIENT_CREDENTIALS] = "client_credentials", [TOKEN_FIXED] = "option", [TOKEN_FUNCTION] = "function"};
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "uipath.token");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "describe");
+  lua_remove(L, -2);
+  lua_pushstring(L, token->value);
+  lua_pushstring(L, token->scope);
+  if (token->expires_at == INT64_MAX) lua_pushnil(L);
+  else lua_pushinteger(L, (lua_Integer)(time(NULL) + (time_t)((token->expires_at - clock_boot_ms()) / 1000)));
+  lua_pushstring(L, sources[token_source_kind(client->token_source)]);
+  lua_call(L, 4, 1);
+}
+
+/* The results of client:token() from the token call at index: the table, or nil and err. */
+static int push_token_results(lua_State *L, int index) {
+  const struct token *token = call_token(L, index);
+  if (token == NULL) return 2;
+  push_token(L, client_check(L, 1), token);
+  return 1;
+}
+
+/* The results of client:access_token() likewise. */
+static int push_access_token_results(lua_State *L, int index) {
+  const struct token *token = call_token(L, index);
+  if (token == NULL) return 2;
+  lua_pushstring(L, token->value);
+  return 1;
+}
+
+static int client_token(lua_State *L) {
+  lua_settop(L, 1);
+  call_run_token(L);
+  return push_token_results(L, 2);
+}
+
+static int client_access_token(lua_State *L) {
+  lua_settop(L, 1);
+  call_run_token(L);
+  return push_access_token_results(L, 2);
+}
+
+/* method(name) → the same in upper case */
+static int internal_method(lua_State *L) {
+  char method[24];
+  lua_pushstring(L, check_method(L, 1, method, sizeof method));
+  return 1;
+}
+
+/* now() → seconds of a clock that never jumps */
+static int internal_now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)clock_monotonic_ms() / 1000);
+  return 1;
+}
+
+/* options(client) → the resolved options; for uipath.functions alone, they hold secrets */
+static int internal_options(lua_State *L) {
+  client_check(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+/* token(client, call) and access_token(client, call): the results of a token call that is done */
+static int internal_token(lua_State *L) {
+  return push_token_results(L, 2);
+}
+
+static int internal_access_token(lua_State *L) {
+  return push_access_token_results(L, 2);
+}
+
+/* Adds to the table on top what uipath.functions needs of clients. [-0, +0] */
+static void add_internals(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"options", internal_options}, {"method", internal_method}, {"now", internal_now}, {"token", internal_token}, {"access_token", internal_access_token}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}
+
+void client_open(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__gc", client_collect}, {"__tostring", client_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"get", client_get},         {"delete", client_delete}, {"post", client_post},     {"put", client_put},
+      {"patch", client_patch},     {"request", client_request}, {"start", client_start}, {"with", client_with},
+      {"folder", client_folder},   {"token", client_token},   {"access_token", client_access_token},
+      {NULL, NULL},
+  };
+  static const struct lazy_name later[] = {
+      {"each", "uipath.paging"},     {"pages", "uipath.paging"},    {"collect", "uipath.paging"},     {"count", "uipath.paging"},
+      {"can", "uipath.catalogue"},   {"describe", "uipath.catalogue"}, {"download", "uipath.download"}, {NULL, NULL},
+  };
+  luaL_newmetatable(L, METATABLE);
+  lua_pushliteral(L, METATABLE);
+  lua_setfield(L, -2, "__name");
+  luaL_setfuncs(L, metamethods, 0);
+  lua_createtable(L, 0, 24);
+  luaL_setfuncs(L, methods, 0);
+  lazy_add(L, later);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

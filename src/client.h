@@ -1,0 +1,37 @@
+/* Clients: what uipath.connect gives. */
+#ifndef UIPATH_CLIENT_H
+#define UIPATH_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compat.h"
+#include "engine/token.h"
+#include "engine/transport.h"
+#include "engine/url.h"
+
+/* A client as the C sees it. Its user value is the table of resolved options, which keeps the strings of base alive. */
+struct client {
+  struct url_base base;
+  struct transport_settings *transport; /* one reference */
+  struct token_source *token_source;    /* one reference */
+  const char *client_secret;            /* for redaction; NULL: none */
+  int64_t timeout_ms;
+  int max_attempts;
+  size_t max_response_bytes;
+  bool drop_nulls;
+  bool has_functions; /* access_token or on_event is a Lua function */
+  bool wants_events;
+};
+
+/* The client at index; raises if it is none. [-0, +0] */
+struct client *client_check(lua_State *L, int index);
+
+/* uipath.connect. [-1, +1] */
+int client_connect(lua_State *L);
+
+/* The methods of clients that have no Lua function among their options: get, post, … Pushes the table. [-0, +1] */
+void client_open(lua_State *L);
+
+#endif

@@ -1,0 +1,158 @@
+#include "error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define METATABLE "uipath.error"
+#define LONGEST_SOURCE 512
+
+static const char directory_key = 0; /* the registry's name for the directory of our own Lua files */
+
+/* Pushes a function of uipath.errors, which gets the metatable of errors when it is loaded. [-0, +1] */
+static void push_function(lua_State *L, const char *name) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "uipath.errors");
+  lua_call(L, 1, 1);
+  if (luaL_newmetatable(L, METATABLE)) {
+    lua_getfield(L, -2, "metamethods");
+    for (lua_pushnil(L); lua_next(L, -2) != 0;) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, -5); /* metatable[name] = function; the name stays for lua_next */
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
+/* Gives the table on top the metatable of errors. [-0, +0] */
+static void set_metatable(lua_State *L) {
+  luaL_getmetatable(L, METATABLE);
+  lua_setmetatable(L, -2);
+}
+
+void error_new(lua_State *L) {
+  push_function(L, "complete");
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+  set_metatable(L);
+}
+
+bool error_new_if_failed(lua_State *L) {
+  push_function(L, "complete_if_failed");
+  lua_insert(L, -2);
+  lua_call(L, 1, 1);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return false;
+  }
+  set_metatable(L);
+  return true;
+}
+
+void error_new_message(lua_State *L, const char *kind) {
+  char where[LUA_IDSIZE + 16];
+  error_position(L, where, sizeof where);
+  lua_createtable(L, 0, 4);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "message");
+  lua_pushstring(L, kind);
+  lua_setfield(L, -2, "kind");
+  if (where[0] != '\0') {
+    lua_pushstring(L, where);
+    lua_setfield(L, -2, "where");
+  }
+  error_new(L);
+}
+
+/* Whether the value at index is an error object. [-0, +0] */
+static bool is_error(lua_State *L, int index) {
+  if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
+  luaL_getmetatable(L, METATABLE);
+  bool same = !lua_isnil(L, -1) && lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+int error_is_error(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, is_error(L, 1));
+  return 1;
+}
+
+/* Pushes what the value at index says, without the position that an error object begins with. [-0, +1] */
+static void push_message(lua_State *L, int index) {
+  lua_getglobal(L, "tostring");
+  lua_pushvalue(L, index);
+  lua_call(L, 1, 1);
+  if (!is_error(L, index)) return;
+  lua_getfield(L, index, "where");
+  size_t length;
+  const char *position = lua_tolstring(L, -1, &length), *message = lua_tostring(L, -2);
+  lua_pop(L, 1); /* the error keeps it */
+  if (position == NULL || strncmp(message, position, length) != 0) return;
+  lua_pushstring(L, message + length + strspn(message + length, ": "));
+  lua_remove(L, -2);
+}
+
+int error_check(lua_State *L) {
+  luaL_checkany(L, 1);
+  if (!lua_isnil(L, 1)) return lua_gettop(L);
+  char where[LUA_IDSIZE + 16];
+  error_position(L, where, sizeof where);
+  if (where[0] != '\0') lua_pushfstring(L, "%s: ", where);
+  else lua_pushliteral(L, "");
+  if (lua_isnoneornil(L, 2)) lua_pushliteral(L, "no value, and no error");
+  else push_message(L, 2);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
+/* The directory of our Lua files as chunk names have it, "@…/uipath/", found once per state; "" if there is none. The string stays in
+   the registry. [-0, +0] */
+static const char *own_directory(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &directory_key);
+  if (!lua_isstring(L, -1)) {
+    lua_pop(L, 1);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushliteral(L, "uipath.errors");
+    lua_getfield(L, -3, "path");
+    if (lua_pcall(L, 2, 1, 0) != 0 || !lua_isstring(L, -1)) {
+      lua_pop(L, 1);
+      lua_pushliteral(L, "");
+    }
+    const char *file = lua_tostring(L, -1);
+    const char *name = strrchr(file, '/');
+    lua_pushfstring(L, "@%s", file);
+    lua_pushlstring(L, lua_tostring(L, -1), name == NULL ? 0 : (size_t)(name - file) + 2);
+    lua_remove(L, -2);
+    lua_remove(L, -2);
+    lua_remove(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &directory_key);
+  }
+  const char *directory = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return directory;
+}
+
+/* Whether a chunk is one of our own files. */
+static bool is_own(lua_State *L, const char *source) {
+  if (strstr(source, "uipath/") == NULL) return false;
+  const char *directory = own_directory(L);
+  return directory[0] != '\0' && strncmp(source, directory, strlen(directory)) == 0;
+}
+
+void error_position(lua_State *L, char *where, size_t size) {
+  lua_Debug level;
+  where[0] = '\0';
+  for (int i = 1; lua_getstack(L, i, &level); i++) {
+    lua_getinfo(L, "Sl", &level);
+    if (level.currentline <= 0 || is_own(L, level.source)) continue;
+    snprintf(where, size, "%s:%d", level.short_src, level.currentline);
+    return;
+  }
+}

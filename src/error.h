@@ -1,0 +1,26 @@
+/* Error objects: plain tables with a metatable; what they say is put together in Lua (uipath.errors), loaded with the first one. */
+#ifndef UIPATH_ERROR_H
+#define UIPATH_ERROR_H
+
+#include <stdbool.h>
+
+#include "compat.h"
+
+/* Makes an error of the table of fields on top, in place. [-1, +1] */
+void error_new(lua_State *L);
+
+/* The same if the fields' body tells of a failure; else takes the table away. [-1, +1] or [-1, +0] */
+bool error_new_if_failed(lua_State *L);
+
+/* Pushes an error of this kind with the message on top and the caller's position. [-1, +1] */
+void error_new_message(lua_State *L, const char *kind);
+
+/* uipath.is_error and uipath.check. */
+int error_is_error(lua_State *L);
+int error_check(lua_State *L);
+
+/* Copies the position of the user's code that called us, "file:line", into where (size bytes): the first level of the stack that is Lua
+   and none of ours. Empty if there is none. [-0, +0] */
+void error_position(lua_State *L, char *where, size_t size);
+
+#endif

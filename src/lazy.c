@@ -1,0 +1,40 @@
+#include "lazy.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Whether the module's file can be found. [-0, +0] */
+static bool is_installed(lua_State *L, const char *module) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchpath");
+  lua_pushstring(L, module);
+  lua_getfield(L, -3, "path");
+  lua_call(L, 2, 1);
+  bool found = !lua_isnil(L, -1);
+  lua_pop(L, 2);
+  return found;
+}
+
+/* __index(table, name): upvalue 1 is the list of names. The value is kept in the table. */
+static int look_up(lua_State *L) {
+  const struct lazy_name *each = lua_touserdata(L, lua_upvalueindex(1));
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  while (each->name != NULL && strcmp(each->name, name) != 0) each++;
+  if (each->name == NULL || !is_installed(L, each->module)) return 0;
+  lua_getglobal(L, "require");
+  lua_pushstring(L, each->module);
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, name);
+  lua_pushvalue(L, 2);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, 1);
+  return 1;
+}
+
+void lazy_add(lua_State *L, const struct lazy_name *names) {
+  lua_createtable(L, 0, 1);
+  lua_pushlightuserdata(L, (void *)names);
+  lua_pushcclosure(L, look_up, 1);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}

@@ -1,0 +1,303 @@
+#include "response.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "engine/token.h"
+#include "error.h"
+#include "json/json.h"
+
+/* ======================================================================== */
+/* Headers                                                                  */
+/* ======================================================================== */
+
+/* headers[name] for a name in any case: the names are kept in lower case. */
+static int look_up_header(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING) return 0;
+  size_t length;
+  const char *name = lua_tolstring(L, 2, &length);
+  luaL_Buffer lower;
+  luaL_buffinit(L, &lower);
+  for (size_t i = 0; i < length; i++) luaL_addchar(&lower, (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]));
+  luaL_pushresult(&lower);
+  lua_rawget(L, 1);
+  return 1;
+}
+
+/* Pushes the name in lower case. [-0, +1] */
+static void push_lower(lua_State *L, const char *name, size_t length) {
+  char lower[64];
+  if (length > sizeof lower) {
+    lua_pushlstring(L, name, length); /* no header of any use is this long */
+    return;
+  }
+  for (size_t i = 0; i < length; i++) lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+  lua_pushlstring(L, lower, length);
+}
+
+/* Sets one header in the table on top; a repeated one is joined by ", ". [-0, +0] */
+static void set_header(lua_State *L, const char *name, size_t name_length, const char *value, size_t value_length) {
+  push_lower(L, name, name_length);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlstring(L, value, value_length);
+  } else {
+    lua_pushliteral(L, ", ");
+    lua_pushlstring(L, value, value_length);
+    lua_concat(L, 3);
+  }
+  lua_rawset(L, -3);
+}
+
+/* Pushes the table of headers. [-0, +1] */
+static void push_headers(lua_State *L, const struct buffer *headers) {
+  lua_createtable(L, 0, 12);
+  const char *line = headers->data, *end = line == NULL ? NULL : line + headers->length;
+  while (line < end) {
+    const char *line_end = memchr(line, '\n', (size_t)(end - line));
+    if (line_end == NULL) line_end = end;
+    const char *colon = memchr(line, ':', (size_t)(line_end - line));
+    if (colon != NULL && colon > line) {
+      const char *value = colon + 1, *value_end = line_end;
+      while (value < value_end && (*value == ' ' || *value == '\t')) value++;
+      while (value_end > value && (value_end[-1] == '\r' || value_end[-1] == ' ' || value_end[-1] == '\t')) value_end--;
+      set_header(L, line, (size_t)(colon - line), value, (size_t)(value_end - value));
+    }
+    line = line_end < end ? line_end + 1 : end;
+  }
+  if (luaL_newmetatable(L, "uipath.headers")) {
+    lua_pushcfunction(L, look_up_header);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_setmetatable(L, -2);
+}
+
+/* Pushes the response. [-0, +1] */
+static void push_response(lua_State *L, const struct call *call) {
+  const struct call_reply *reply = &call->reply;
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, reply->status);
+  lua_setfield(L, -2, "status");
+  push_headers(L, &reply->headers);
+  lua_setfield(L, -2, "headers");
+  lua_pushlstring(L, call->request.url.data, call->request.url.length);
+  lua_setfield(L, -2, "url");
+  lua_pushinteger(L, reply->attempts);
+  lua_setfield(L, -2, "attempts");
+  lua_pushnumber(L, reply->elapsed);
+  lua_setfield(L, -2, "elapsed");
+  const char *version = reply->http_version == 20 ? "2" : reply->http_version == 30 ? "3" : reply->http_version == 10 ? "1.0" : "1.1";
+  lua_pushstring(L, version);
+  lua_setfield(L, -2, "http_version");
+}
+
+/* ======================================================================== */
+/* The body                                                                 */
+/* ======================================================================== */
+
+/* The value of a reply header, or NULL. */
+static const char *find_header(const struct buffer *headers, const char *name, size_t *length) {
+  size_t name_length = strlen(name);
+  const char *found = NULL;
+  const char *line = headers->data, *end = line == NULL ? NULL : line + headers->length;
+  while (line < end) {
+    const char *line_end = memchr(line, '\n', (size_t)(end - line));
+    if (line_end == NULL) line_end = end;
+    if ((size_t)(line_end - line) > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0) {
+      found = line + name_length + 1;
+      while (found < line_end && (*found == ' ' || *found == '\t')) found++;
+      *length = (size_t)(line_end - found);
+    }
+    line = line_end < end ? line_end + 1 : end;
+  }
+  return found;
+}
+
+enum content { CONTENT_JSON, CONTENT_HTML, CONTENT_OTHER };
+
+/* Whether the media type's subtype is json or ends in +json. */
+static bool is_json(const char *type, size_t length) {
+  return (length >= 5 && strncasecmp(type + length - 5, "/json", 5) == 0) ||
+         (length >= 5 && strncasecmp(type + length - 5, "+json", 5) == 0);
+}
+
+/* What the body is, by its Content-Type; without one, by its first character. */
+static enum content content_of(const struct call_reply *reply) {
+  size_t length = 0;
+  const char *type = find_header(&reply->headers, "Content-Type", &length);
+  if (type != NULL) {
+    size_t media = 0;
+    while (media < length && type[media] != ';' && type[media] != ' ' && type[media] != '\r') media++;
+    if (is_json(type, media)) return CONTENT_JSON;
+    if ((media == 9 && strncasecmp(type, "text/html", 9) == 0) || (media == 21 && strncasecmp(type, "application/xhtml+xml", 21) == 0))
+      return CONTENT_HTML;
+    return CONTENT_OTHER;
+  }
+  const char *body = reply->body.data;
+  return body[0] == '{' || body[0] == '[' ? CONTENT_JSON : CONTENT_OTHER;
+}
+
+/* Pushes nil and an error made of the fields that are on top in a table. [-1, +2] */
+static void fail(lua_State *L) {
+  error_new(L);
+  lua_pushnil(L);
+  lua_insert(L, -2);
+}
+
+/* Pushes the table of an error with what every error about a call has. [-0, +1] */
+static void push_fields(lua_State *L, const struct call_request *request, const char *where) {
+  lua_createtable(L, 0, 16);
+  lua_pushstring(L, request->method);
+  lua_setfield(L, -2, "method");
+  if (request->url.data != NULL) {
+    lua_pushlstring(L, request->url.data, request->url.length);
+    lua_setfield(L, -2, "url");
+  }
+  if (where[0] != '\0') {
+    lua_pushstring(L, where);
+    lua_setfield(L, -2, "where");
+  }
+}
+
+/* table[name] = string, unless that is NULL. [-0, +0] */
+static void set_string(lua_State *L, const char *name, const char *string) {
+  if (string == NULL) return;
+  lua_pushstring(L, string);
+  lua_setfield(L, -2, name);
+}
+
+/* The fields of any error that the reply tells of, on top. [-0, +1] */
+static void push_reply_fields(lua_State *L, const struct call *call, const struct response_context *context) {
+  const struct call_reply *reply = &call->reply;
+  push_fields(L, &call->request, context->where);
+  if (reply->status != 0) {
+    lua_pushinteger(L, reply->status);
+    lua_setfield(L, -2, "status");
+  }
+  if (reply->headers.length > 0) {
+    push_headers(L, &reply->headers);
+    lua_setfield(L, -2, "headers");
+  }
+  lua_pushinteger(L, reply->attempts);
+  lua_setfield(L, -2, "attempts");
+  if (reply->retry_after_ms >= 0) {
+    lua_pushnumber(L, (lua_Number)reply->retry_after_ms / 1000);
+    lua_setfield(L, -2, "retry_after");
+  }
+  lua_pushboolean(L, reply->retryable);
+  lua_setfield(L, -2, "retryable");
+  set_string(L, "message", reply->message);
+  set_string(L, "hint", reply->hint);
+  set_string(L, "code", reply->code);
+  /* Underscored: taken out again by error_new. */
+  set_string(L, "_token", reply->token == NULL ? NULL : reply->token->value);
+  set_string(L, "_scope", reply->token == NULL ? NULL : reply->token->scope);
+  set_string(L, "_secret", context->client_secret);
+}
+
+static const char *const kinds[] = {
+    [CALL_AUTH] = "auth",           [CALL_RATE_LIMIT] = "rate_limit", [CALL_NETWORK] = "network", [CALL_TIMEOUT] = "timeout",
+    [CALL_CANCELLED] = "cancelled", [CALL_TOO_LARGE] = "too_large",   [CALL_FILE] = "file",       [CALL_NO_MEMORY] = "too_large",
+};
+
+/* The value of the body of an error response: decoded if it is JSON, else the string; nil if empty. [-0, +1] */
+static void push_error_body(lua_State *L, const struct call_reply *reply) {
+  if (reply->body.length == 0) {
+    lua_pushnil(L);
+    return;
+  }
+  if (content_of(reply) == CONTENT_JSON || reply->body.data[0] == '{') {
+    if (json_decode(L, reply->body.data, reply->body.length, NULL)) return;
+    lua_pop(L, 1);
+  }
+  lua_pushlstring(L, reply->body.data, reply->body.length);
+}
+
+static void push_failure(lua_State *L, const struct call *call, const struct response_context *context) {
+  const struct call_reply *reply = &call->reply;
+  push_reply_fields(L, call, context);
+  set_string(L, "kind", reply->error == CALL_OK ? NULL : kinds[reply->error]); /* else by status */
+  push_error_body(L, reply);
+  lua_setfield(L, -2, "body");
+  fail(L);
+}
+
+/* A 2xx whose body is not what it should be; message is on top. [-1, +2] */
+static void push_decode_failure(lua_State *L, const struct call *call, const struct response_context *context, const char *hint) {
+  int message = lua_gettop(L);
+  push_reply_fields(L, call, context);
+  set_string(L, "kind", "decode");
+  lua_pushvalue(L, message);
+  lua_setfield(L, -2, "message");
+  set_string(L, "hint", hint);
+  lua_pushlstring(L, call->reply.body.data, call->reply.body.length);
+  lua_setfield(L, -2, "body");
+  fail(L);
+  lua_remove(L, message);
+}
+
+/* Whether a decoded 2xx body on top may tell of failures: an object with "result" or "value" and a status that is for bulk operations. */
+static bool may_have_failed(lua_State *L, const struct call *call) {
+  if (!lua_istable(L, -1) || strcmp(call->request.method, "GET") == 0) return false;
+  if (call->reply.status == 207) return true;
+  lua_getfield(L, -1, "result");
+  bool has_result = lua_istable(L, -1);
+  lua_pop(L, 1);
+  if (has_result) return true;
+  return strstr(call->request.url.data, "UploadPackage") != NULL;
+}
+
+/* The value of a good response: pushes value and response, or nil and err. [-0, +2] */
+static void push_success(lua_State *L, const struct call *call, const struct response_context *context) {
+  const struct call_reply *reply = &call->reply;
+  if (reply->body.length == 0 || reply->status == 204) {
+    lua_pushboolean(L, 1);
+    push_response(L, call);
+    return;
+  }
+  switch (content_of(reply)) {
+    case CONTENT_JSON:
+      if (!json_decode(L, reply->body.data, reply->body.length, &(struct json_options){.drop_nulls = context->drop_nulls})) {
+        push_decode_failure(L, call, context, NULL);
+        return;
+      }
+      break;
+    case CONTENT_HTML:
+      lua_pushliteral(L, "an HTML page came instead of JSON");
+      push_decode_failure(L, call, context,
+                          "a sign-in or error page: check base_url, organization, tenant and the path; a PAT may have expired");
+      return;
+    case CONTENT_OTHER:
+      lua_pushlstring(L, reply->body.data, reply->body.length);
+      break;
+  }
+  if (may_have_failed(L, call)) {
+    int value = lua_gettop(L);
+    push_reply_fields(L, call, context);
+    lua_pushvalue(L, value);
+    lua_setfield(L, -2, "body");
+    if (error_new_if_failed(L)) {
+      lua_pushnil(L);
+      lua_insert(L, -2);
+      lua_remove(L, value);
+      return;
+    }
+  }
+  push_response(L, call);
+}
+
+void response_push(lua_State *L, struct call *call, const struct response_context *context) {
+  const struct call_reply *reply = &call->reply;
+  luaL_checkstack(L, 16, "too many results");
+  if (reply->error != CALL_OK || reply->status < 200 || reply->status >= 300) push_failure(L, call, context);
+  else push_success(L, call, context);
+}
+
+void response_push_usage(lua_State *L, const struct call_request *request, const char *message, const char *where) {
+  push_fields(L, request, where);
+  set_string(L, "kind", "usage");
+  set_string(L, "message", message);
+  fail(L);
+}

@@ -1,0 +1,77 @@
+/* The module. */
+#include <string.h>
+
+#include "body.h"
+#include "call_object.h"
+#include "client.h"
+#include "error.h"
+#include "json/json.h"
+#include "lazy.h"
+#include "odata.h"
+
+#define VERSION "0.1.0"
+
+__attribute__((visibility("default"))) int luaopen_uipath(lua_State *L);
+
+/* uipath.json.decode(text) → value | nil, err */
+static int decode(lua_State *L) {
+  size_t length;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  const char *text = lua_tolstring(L, 1, &length);
+  if (json_decode(L, text, length, NULL)) return 1;
+  error_new_message(L, "decode");
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* uipath.json.encode(value) → text | nil, err */
+static int encode(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  if (json_encode(L, 1)) return 1;
+  error_new_message(L, "usage");
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* uipath.array([t]) → t */
+static int array(lua_State *L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  json_push_array_metatable(L);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+int luaopen_uipath(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"connect", client_connect}, {"array", array},           {"multipart", body_multipart}, {"file", body_file},
+      {"check", error_check},      {"is_error", error_is_error}, {NULL, NULL},
+  };
+  static const luaL_Reg json_functions[] = {{"decode", decode}, {"encode", encode}, {NULL, NULL}};
+  static const struct lazy_name later[] = {
+      {"map", "uipath.concurrency"}, {"all", "uipath.concurrency"},       {"endpoints", "uipath.catalogue"},
+      {"scopes_for", "uipath.catalogue"}, {NULL, NULL},
+  };
+  call_open(L);
+  client_open(L);
+  lua_createtable(L, 0, 16);
+  luaL_setfuncs(L, functions, 0);
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+  lua_createtable(L, 0, 2);
+  luaL_setfuncs(L, json_functions, 0);
+  lua_setfield(L, -2, "json");
+  odata_open(L);
+  lua_setfield(L, -2, "odata");
+  lua_pushliteral(L, "uipath " VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  lazy_add(L, later);
+  return 1;
+}
