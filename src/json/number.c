@@ -70,23 +70,28 @@ static double nearest_in_range(uint64_t significand, int exponent) {
 
 #endif
 
-/* The double nearest to significand * 10^exponent, whose text this is. digits counts the text's digits. */
-static double nearest(uint64_t significand, size_t digits, int exponent, const char *text) {
-  if (digits > MAX_DIGITS) return nearest_of_text(text); /* the significand has overflowed */
-  if (significand == 0) return *text == '-' ? -0.0 : 0.0;
-  double real;
+/* The double nearest to significand * 10^exponent, if it can be had without the text. */
+static bool nearest_quickly(uint64_t significand, int exponent, double *real) {
   if (FLT_EVAL_METHOD == 0 && significand >> DBL_MANT_DIG == 0 && exponent <= MAX_EXACT_POWER_OF_10 &&
       exponent >= -MAX_EXACT_POWER_OF_10) {
     /* Both are doubles: one operation, rounded once. */
-    real = exponent < 0 ? (double)significand / powers_of_10[-exponent]
-                        : (double)significand * powers_of_10[exponent];
-#ifdef __SIZEOF_INT128__
-  } else if (exponent <= MAX_POWER_OF_5 && exponent >= -MAX_POWER_OF_5) {
-    real = nearest_in_range(significand, exponent);
-#endif
-  } else {
-    return nearest_of_text(text);
+    *real = exponent < 0 ? (double)significand / powers_of_10[-exponent]
+                         : (double)significand * powers_of_10[exponent];
+    return true;
   }
+#ifdef __SIZEOF_INT128__
+  if (significand != 0 && exponent <= MAX_POWER_OF_5 && exponent >= -MAX_POWER_OF_5) {
+    *real = nearest_in_range(significand, exponent);
+    return true;
+  }
+#endif
+  return false;
+}
+
+/* The double nearest to significand * 10^exponent, whose text this is. digits counts the text's digits. */
+static double nearest(uint64_t significand, size_t digits, int exponent, const char *text) {
+  double real;
+  if (digits > MAX_DIGITS || !nearest_quickly(significand, exponent, &real)) return nearest_of_text(text);
   return *text == '-' ? -real : real;
 }
 
@@ -160,7 +165,7 @@ const char *number_read(const char *text, struct number *number) {
 /* Number to text                                                           */
 /* ======================================================================== */
 
-/* The most digits a double needs; any decimal of SURE_DIGITS is some double's shortest. */
+/* The most digits a double needs; decimals of SURE_DIGITS are all told apart. */
 #define MAX_DOUBLE_DIGITS 17
 #define SURE_DIGITS DBL_DIG
 /* The doubles in [10^-5, 10^17) are written without an exponent. */
@@ -210,6 +215,56 @@ static size_t write_decimal(char *to, bool negative, const char *digits, int cou
   return (size_t)(to - begin);
 }
 
+/* Writes integer / 10^places, which has no more than MAX_DOUBLE_DIGITS digits. */
+static size_t write_scaled(char *to, bool negative, uint64_t integer, int places) {
+  char field[20];
+  size_t begin = write_digits(field, integer);
+  int count = (int)(sizeof field - begin), exponent = count - 1 - places;
+  while (count > 1 && field[begin + (size_t)count - 1] == '0') count--;
+  return write_decimal(to, negative, field + begin, count, exponent);
+}
+
+/* The neighbours of a power of two are not equally far from it. So the nearest decimal of so many digits may be
+   beyond the middle between it and the closer neighbour, while the next decimal above is not beyond that
+   between it and the other: both writers below try that one too. */
+
+#ifdef __SIZEOF_INT128__
+
+/* Gives significand * 2^exponent * 10^places, rounded, for 0 <= places <= MAX_POWER_OF_5 and less than 2^64. */
+static uint64_t scale(uint64_t significand, int exponent, int places) {
+  uint128 product = (uint128)significand * power_of_5(places);
+  int shift = -exponent - places;
+  if (shift <= 0) return (uint64_t)(product << -shift);
+  return (uint64_t)((product + ((uint128)1 << (shift - 1))) >> shift);
+}
+
+/* Finds the fewest digits, as *integer / 10^*places, of a positive double. false: it is too large or small. */
+static bool find_shortest(double real, uint64_t *integer, int *places) {
+  if (!(real >= 1e-10 && real < 1e15)) return false;
+  int exponent;
+  uint64_t significand = (uint64_t)ldexp(frexp(real, &exponent), DBL_MANT_DIG);
+  exponent -= DBL_MANT_DIG;
+  /* log10(2) is 0.30103: this many places make SURE_DIGITS digits or one more. */
+  *places = SURE_DIGITS - 1 - (int)floor((exponent + DBL_MANT_DIG - 1) * 0.30103);
+  if (scale(significand, exponent, *places) >= (uint64_t)powers_of_10[SURE_DIGITS]) --*places;
+  for (int count = SURE_DIGITS;; count++, ++*places) {
+    double back;
+    *integer = scale(significand, exponent, *places);
+    if (count == MAX_DOUBLE_DIGITS) return true;
+    if (nearest_quickly(*integer, -*places, &back) && back == real) return true;
+    if (nearest_quickly(++*integer, -*places, &back) && back == real) return true;
+  }
+}
+
+#else
+
+static bool find_shortest(double real, uint64_t *integer, int *places) {
+  (void)real, (void)integer, (void)places;
+  return false;
+}
+
+#endif
+
 /* Whether the digits read back as the double; writes them. */
 static bool reads_back(char *to, size_t *length, double real, const char *digits, int count, int exponent) {
   while (count > 1 && digits[count - 1] == '0') count--;
@@ -219,26 +274,22 @@ static bool reads_back(char *to, size_t *length, double real, const char *digits
   return number_read(to, &number) != NULL && number.real == real;
 }
 
-/* For any double: tries more and more digits. */
-static size_t write_shortest(char *to, double real) {
+/* Writes any double: tries more and more digits. */
+static size_t write_any(char *to, double real) {
   /* The doubles below DBL_MIN are less precise: fewer digits may tell them apart. */
-  int count = fabs(real) < DBL_MIN ? 1 : SURE_DIGITS;
-  for (;; count++) {
+  for (int count = fabs(real) < DBL_MIN ? 1 : SURE_DIGITS;; count++) {
     char text[40], digits[MAX_DOUBLE_DIGITS];
-    snprintf(text, sizeof text, "%+.*e", count - 1, real);
-    /* The point may be anything, depending on the locale. */
+    snprintf(text, sizeof text, "%.*e", count - 1, fabs(real));
     int found = 0;
-    const char *c = text + 1;
-    for (; *c != 'e'; c++)
+    const char *c = text;
+    for (; *c != 'e'; c++) /* the point may be anything, depending on the locale */
       if (*c >= '0' && *c <= '9') digits[found++] = *c;
     int exponent = atoi(c + 1);
     size_t length;
     if (reads_back(to, &length, real, digits, count, exponent) || count == MAX_DOUBLE_DIGITS) return length;
-    if (count < MAX_DOUBLE_DIGITS - 1) continue;
-    /* The neighbours of a power of two are not equally far: where the nearest decimal is beyond the
-       closer one, the next may still be before the other. */
     int last = count - 1;
     while (last > 0 && digits[last] == '9') digits[last--] = '0';
+    if (digits[last] == '9') continue;
     digits[last]++;
     if (reads_back(to, &length, real, digits, count, exponent)) return length;
   }
@@ -246,19 +297,10 @@ static size_t write_shortest(char *to, double real) {
 
 size_t number_write_double(char *to, double real) {
   double magnitude = fabs(real);
-  char field[20];
-  /* Most doubles are a few digits shifted by a few places: integer / 10^places. With SURE_DIGITS or fewer the
-     product's error is too small to hit a wrong integer, and a quotient of two doubles is rounded as
-     number_read rounds. */
-  for (int places = 0; places <= MAX_EXACT_POWER_OF_10; places++) {
-    double scaled = magnitude * powers_of_10[places];
-    if (!(scaled < powers_of_10[SURE_DIGITS])) break;
-    uint64_t integer = (uint64_t)(scaled + 0.5);
-    if ((double)integer / powers_of_10[places] != magnitude) continue;
-    size_t begin = write_digits(field, integer);
-    int count = (int)(sizeof field - begin), exponent = count - 1 - places;
-    while (count > 1 && field[begin + (size_t)count - 1] == '0') count--;
-    return write_decimal(to, signbit(real), field + begin, count, exponent);
-  }
-  return write_shortest(to, real);
+  if (magnitude < powers_of_10[SURE_DIGITS] && magnitude == floor(magnitude))
+    return write_scaled(to, signbit(real), (uint64_t)magnitude, 0);
+  uint64_t integer;
+  int places;
+  if (find_shortest(magnitude, &integer, &places)) return write_scaled(to, signbit(real), integer, places);
+  return write_any(to, real);
 }
