@@ -129,7 +129,10 @@ static void read_multipart(lua_State *L, int index, struct call_body *body) {
   size_t count = lua_rawlen(L, index);
   body->kind = BODY_MULTIPART;
   body->parts = calloc(count, sizeof *body->parts);
-  if (body->parts == NULL) luaL_error(L, "not enough memory");
+  if (body->parts == NULL) {
+    luaL_error(L, "not enough memory");
+    return;
+  }
   body->part_count = count;
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, index, (int)i + 1);

@@ -92,10 +92,10 @@ static void open_functions(lua_State *L) {
 static struct transport_settings *new_transport(lua_State *L, int index) {
   lua_getfield(L, index, "insecure");
   struct transport_settings like = {
-      .ca_file = (char *)(uintptr_t)string_option(L, index, "ca_file"),
-      .ca_dir = (char *)(uintptr_t)string_option(L, index, "ca_dir"),
-      .proxy = (char *)(uintptr_t)string_option(L, index, "proxy"),
-      .no_proxy = (char *)(uintptr_t)string_option(L, index, "no_proxy"),
+      .ca_file = string_option(L, index, "ca_file"),
+      .ca_dir = string_option(L, index, "ca_dir"),
+      .proxy = string_option(L, index, "proxy"),
+      .no_proxy = string_option(L, index, "no_proxy"),
       .insecure = lua_toboolean(L, -1) != 0,
       .connect_timeout_ms = (int64_t)ceil(number_option(L, index, "connect_timeout") * 1000),
   };
@@ -116,7 +116,7 @@ static bool same_function(lua_State *L, int one, int other) {
 
 /* Sets client->token_source for the resolved options at index. parent: the index of the client it derives from, or 0. */
 static void set_token_source(lua_State *L, struct client *client, int index, int parent) {
-  static _Atomic uintptr_t last_owner;
+  static _Atomic uint64_t last_owner;
   struct token_key key = {.kind = TOKEN_CLIENT_CREDENTIALS};
   struct buffer endpoint = BUFFER_EMPTY;
   if (is_function_option(L, index, "access_token")) {
@@ -131,7 +131,7 @@ static void set_token_source(lua_State *L, struct client *client, int index, int
       }
     }
     key.kind = TOKEN_FUNCTION;
-    key.owner = (const void *)++last_owner;
+    key.owner = ++last_owner;
   } else if (string_option(L, index, "access_token") != NULL) {
     key.kind = TOKEN_FIXED;
     key.access_token = string_option(L, index, "access_token");
@@ -297,7 +297,7 @@ static void push_token(lua_State *L, const struct client *client, const struct t
   lua_pushstring(L, token->value);
   lua_pushstring(L, token->scope);
   if (token->expires_at == INT64_MAX) lua_pushnil(L);
-  else lua_pushinteger(L, (lua_Integer)(time(NULL) + (time_t)((token->expires_at - clock_boot_ms()) / 1000)));
+  else lua_pushinteger(L, (lua_Integer)time(NULL) + (lua_Integer)((token->expires_at - clock_boot_ms()) / 1000));
   lua_pushstring(L, sources[token_source_kind(client->token_source)]);
   lua_call(L, 4, 1);
 }

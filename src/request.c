@@ -179,7 +179,10 @@ static void add_own_headers(lua_State *L, struct call_request *request, int opti
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
     size_t name_length, value_length;
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &name_length) : NULL;
-    if (name == NULL || !is_token(name, name_length)) luaL_error(L, "headers has a name that is no HTTP header name");
+    if (name == NULL || !is_token(name, name_length)) {
+      luaL_error(L, "headers has a name that is no HTTP header name");
+      return;
+    }
     for (const char *const *reserved = reserved_headers; *reserved != NULL; reserved++)
       if (strcasecmp(name, *reserved) == 0) luaL_error(L, "the header %s is set by the client itself", *reserved);
     if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)

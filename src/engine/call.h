@@ -130,7 +130,7 @@ struct call {
   atomic_bool has_events;    /* engine_take_events would give some */
   atomic_int references;     /* the owner's and the engine's */
   struct flight *flight;     /* the engine's own half while it is under way */
-  const struct engine *engine; /* the engine it was submitted to: after a fork no longer this process's */
+  struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
   /* The rest is guarded by the engine's mutex. */
   int descriptor;            /* engine_call_fd's, closed with the call; -1: none yet */
   int waiter;                /* that of a thread blocked in engine_wait; -1: none */

@@ -178,16 +178,12 @@ static void complete(struct engine *engine, struct call *call) {
   call_release(call);
 }
 
-static struct engine *guard_of(struct call *call) {
-  return (struct engine *)(uintptr_t)call->engine;
-}
-
 void engine_call_done(struct call *call) {
-  complete(guard_of(call), call);
+  complete(call->engine, call);
 }
 
 void engine_call_asks(struct call *call) {
-  struct engine *engine = guard_of(call);
+  struct engine *engine = call->engine;
   pthread_mutex_lock(&engine->mutex);
   set_phase(call, CALL_ASKING);
   wake_owner(call);
@@ -203,7 +199,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
   if (copy == NULL) return;
   *copy = *event;
   copy->next = NULL;
-  struct engine *engine = guard_of(call);
+  struct engine *engine = call->engine;
   pthread_mutex_lock(&engine->mutex);
   *call->events_end = copy;
   call->events_end = &copy->next;

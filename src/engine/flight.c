@@ -329,10 +329,11 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
 }
 
 void flights_free(struct loop *loop) {
-  while (loop->flights != NULL) {
-    struct call *call = loop->flights->call;
+  for (struct flight *flight = loop->flights, *next; flight != NULL; flight = next) {
+    struct call *call = flight->call;
+    next = flight->next;
     call->flight = NULL;
-    free_flight(loop->flights);
+    free_flight(flight);
     call_release(call);
   }
 }

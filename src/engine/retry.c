@@ -8,7 +8,7 @@ static int64_t back_off(int attempts, double random) {
   int64_t delay = RETRY_FIRST_DELAY_MS;
   for (int i = 1; i < attempts && delay < RETRY_LONGEST_DELAY_MS; i++) delay *= 2;
   if (delay > RETRY_LONGEST_DELAY_MS) delay = RETRY_LONGEST_DELAY_MS;
-  return delay - (int64_t)(random * (double)(delay / 2));
+  return delay - (int64_t)(random * (double)delay / 2);
 }
 
 static struct retry_decision no(const char *reason) {

@@ -29,7 +29,7 @@ bool timers_set(struct timers *timers, struct timer *timer, int64_t due) {
   if (timer->place == 0) {
     if (timers->count + 2 > timers->capacity) {
       size_t capacity = timers->capacity == 0 ? 16 : timers->capacity * 2;
-      struct timer **heap = realloc(timers->heap, capacity * sizeof *heap);
+      struct timer **heap = realloc(timers->heap, capacity * sizeof(struct timer *));
       if (heap == NULL) return false;
       timers->heap = heap;
       timers->capacity = capacity;

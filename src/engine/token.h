@@ -39,7 +39,7 @@ struct token_key {
   const char *client_secret;
   const char *scope;         /* normalised: words separated by one space; "" if none */
   const char *access_token;  /* TOKEN_FIXED */
-  const void *owner;         /* TOKEN_FUNCTION: never shared; any address unique to the client family */
+  uint64_t owner;            /* TOKEN_FUNCTION: never shared; a number of its own */
 };
 
 /* The source for key over these transport settings, with one reference more: the existing one, or a new one. Thread-safe. NULL: no memory.

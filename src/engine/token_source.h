@@ -10,7 +10,7 @@ struct token_source {
   int references; /* guarded by token.c */
   enum token_kind kind;
   char *endpoint, *client_id, *client_secret, *scope;
-  const void *owner;
+  uint64_t owner;
   struct transport_settings *transport;
   struct token *fixed; /* TOKEN_FIXED: the token, from the beginning */
   struct token_source *next; /* in the process's list, guarded by token.c */

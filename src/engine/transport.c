@@ -48,10 +48,10 @@ static char *copy(const char *string, bool *failed) {
 }
 
 static void free_settings(struct transport_settings *settings) {
-  free(settings->ca_file);
-  free(settings->ca_dir);
-  free(settings->proxy);
-  free(settings->no_proxy);
+  free((char *)settings->ca_file);
+  free((char *)settings->ca_dir);
+  free((char *)settings->proxy);
+  free((char *)settings->no_proxy);
   free(settings);
 }
 

@@ -9,10 +9,10 @@
 /* Shared by clients and calls; never changes after transport_settings_new. */
 struct transport_settings {
   atomic_int references;
-  char *ca_file;           /* NULL: none given */
-  char *ca_dir;            /* NULL: none given */
-  char *proxy;             /* NULL: none */
-  char *no_proxy;          /* libcurl's CURLOPT_NOPROXY list, or NULL */
+  const char *ca_file;           /* NULL: none given */
+  const char *ca_dir;            /* NULL: none given */
+  const char *proxy;             /* NULL: none */
+  const char *no_proxy;          /* libcurl's CURLOPT_NOPROXY list, or NULL */
   bool insecure;           /* no TLS check, plain http anywhere */
   int64_t connect_timeout_ms;
 };

@@ -510,6 +510,7 @@ static void push_fault(struct decoder *decoder, const char *text) {
 
 bool json_decode(lua_State *L, const char *text, size_t length, const struct json_options *options) {
   struct decoder decoder; /* not initialized as a whole: the memory is large and seldom needed */
+  decoder.fault.at = text + length;
   int top = lua_gettop(L);
   luaL_checkstack(L, LUA_MINSTACK, "JSON");
   if (length == 0) text = "";

@@ -125,7 +125,8 @@ static char *write_escape(char *to, char c) {
     *to++ = pair[1];
     return to;
   }
-  memcpy(to, "u00", 3);
+  to[0] = 'u';
+  to[1] = to[2] = '0';
   to[3] = (char)('0' + (c >> 4));
   to[4] = "0123456789abcdef"[c & 15];
   return to + 5;

@@ -270,7 +270,7 @@ static bool reads_back(char *to, size_t *length, double real, const char *digits
   while (count > 1 && digits[count - 1] == '0') count--;
   *length = write_decimal(to, signbit(real), digits, count, exponent);
   to[*length] = '\0';
-  struct number number;
+  struct number number = {0};
   return number_read(to, &number) != NULL && number.real == real;
 }
 
@@ -278,13 +278,13 @@ static bool reads_back(char *to, size_t *length, double real, const char *digits
 static size_t write_any(char *to, double real) {
   /* The doubles below DBL_MIN are less precise: fewer digits may tell them apart. */
   for (int count = fabs(real) < DBL_MIN ? 1 : SURE_DIGITS;; count++) {
-    char text[40], digits[MAX_DOUBLE_DIGITS];
+    char text[40], digits[MAX_DOUBLE_DIGITS] = {0};
     snprintf(text, sizeof text, "%.*e", count - 1, fabs(real));
     int found = 0;
     const char *c = text;
     for (; *c != 'e'; c++) /* the point may be anything, depending on the locale */
       if (*c >= '0' && *c <= '9') digits[found++] = *c;
-    int exponent = atoi(c + 1);
+    int exponent = (int)strtol(c + 1, NULL, 10);
     size_t length;
     if (reads_back(to, &length, real, digits, count, exponent) || count == MAX_DOUBLE_DIGITS) return length;
     int last = count - 1;
