@@ -1,8 +1,9 @@
 std = "min"
-max_line_length = 130
+max_line_length = 140
 files["src/uipath/sandbox"] = { std = "ngx_lua" }
 files["src/uipath/nginx.lua"] = { std = "ngx_lua" }
 files["src/uipath/library"] = { ignore = { "211", "212", "241" } }
-files["spec"] = { std = "+busted" }
+files["spec"] = { std = "max+busted" }
+files["spec/bench"] = { std = "max" }
 files["uipath-scm-1.rockspec"] = { std = "rockspec" }
 exclude_files = { "build" }

@@ -22,7 +22,7 @@ end
 --- Runs curl. Its exit status says how the transfer ended, 0 for well.
 ---@return { status: integer, exit: integer, head: string, body: string }
 local function curl(url, ...)
-  local words = { "curl -s -i -g --max-time 5 -w '\\n%{size_header} %{http_code} %{exitcode}'" }
+  local words = { "env -u LD_PRELOAD curl -s -i -g --max-time 5 -w '\\n%{size_header} %{http_code} %{exitcode}'" }
   for _, word in ipairs { url, ... } do words[#words + 1] = quote(word) end
   local output = shell(table.concat(words, " "))
   local reply, head_size, status, exit = output:match("^(.*)\n(%d+) (%d+) (%d+)$")
@@ -166,7 +166,7 @@ describe("the life of a sandbox", function()
     local places, urls = {}, {}
     for index = 1, 8 do
       places[index] = io.popen(MODULES .. " " .. interpreter .. " -e "
-        .. quote(STARTER .. "os.execute('curl -s -o /dev/null '..sandbox.base_url..'/')"))
+        .. quote(STARTER .. "os.execute('env -u LD_PRELOAD curl -s -o /dev/null '..sandbox.base_url..'/')"))
     end
     for _, pipe in ipairs(places) do
       local url = assert(pipe:read("*a"):match("http://%S+"))
@@ -730,7 +730,7 @@ describe("the fault port", function()
     curl(sandbox.fault_url .. "/control/reset", "-X", "POST")
     local url = sandbox.fault_url .. "/x/fault/close_reused"
     -- curl itself tries once more on a new connection.
-    shell("curl -s -o /dev/null -o /dev/null " .. url .. " " .. url)
+    shell("env -u LD_PRELOAD curl -s -o /dev/null -o /dev/null " .. url .. " " .. url)
     local counters = cjson.decode(curl(sandbox.fault_url .. "/control/counters").body)
     assert.same({ 3, 2 }, { counters.data_requests, counters.connections })
   end)

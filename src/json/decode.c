@@ -510,12 +510,11 @@ static void push_fault(struct decoder *decoder, const char *text) {
 
 bool json_decode(lua_State *L, const char *text, size_t length, const struct json_options *options) {
   struct decoder decoder; /* not initialized as a whole: the memory is large and seldom needed */
-  decoder.fault.at = text + length;
   int top = lua_gettop(L);
   luaL_checkstack(L, LUA_MINSTACK, "JSON");
   if (length == 0) text = "";
   decoder.L = L;
-  decoder.end = text + length;
+  decoder.end = decoder.fault.at = text + length;
   decoder.drop_nulls = options != NULL && options->drop_nulls;
   decoder.depth = 0;
   decoder.memory.in_use = false;
