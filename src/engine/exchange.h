@@ -52,6 +52,7 @@ struct exchange_answer {
   enum retry_outcome outcome;
   int status;             /* with RETRY_RESPONSE */
   int64_t retry_after_ms; /* -1: not given */
+  int repetitions;        /* how often it was sent again without being asked */
   bool within_origin;     /* a 3xx whose Location is of the same scheme, host and port */
 };
 

@@ -231,6 +231,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
   struct exchange_answer answer = {.outcome = end->outcome,
                                    .status = end->status,
                                    .retry_after_ms = end->retry_after_ms,
+                                   .repetitions = end->repetitions,
                                    .within_origin = resolve_redirect(flight, end->status)};
   enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
   record_attempt(flight, end, now);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../json/number.h"
 #include "../json/scan.h"
 #include "token.h"
 #include "token_source.h"
@@ -20,11 +21,15 @@ static const char hint_url[] =
     "identity URLs: see deployment)";
 static const char hint_later[] = "the identity server is busy or down: try again later";
 
-/* The number in text, 0 if there is none: digits with an optional fraction; no locale. */
+/* The number in text, 0 if there is none. */
 static double seconds_of(const char *text, size_t length) {
-  double seconds = 0;
-  for (size_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++) seconds = seconds * 10 + (text[i] - '0');
-  return seconds;
+  char copy[32]; /* NUL-terminated, as number_read wants it */
+  struct number number;
+  if (length >= sizeof copy) return 0;
+  memcpy(copy, text, length);
+  copy[length] = '\0';
+  if (number_read(copy, &number) != copy + length) return 0;
+  return number.kind == NUMBER_INTEGER ? (double)number.integer : number.real;
 }
 
 /* expires_in as a number or a numeric string; absent or useless: the default. In ms. */
@@ -120,8 +125,9 @@ bool token_reply_read(int status, const char *body, size_t length, int64_t now, 
     bool html = looks_like_html(body, length);
     return fail_with_status(reply, source, status, length == 0 ? "nothing" : html ? "an HTML page instead of JSON" : "no JSON", hint_url);
   }
-  if (status >= 300 || json_find_member(body, length, "error", &(struct json_member){0}) == 1)
-    return fail_as_told(reply, source, status, body, length);
+  struct json_member error;
+  bool has_error = json_find_member(body, length, "error", &error) == 1 && error.kind != JSON_NULL;
+  if (status >= 300 || has_error) return fail_as_told(reply, source, status, body, length);
 
   char *value = found == 1 && member.kind == JSON_STRING ? json_member_string(&member, NULL) : NULL;
   if (value == NULL || !is_sendable(value)) {

@@ -33,8 +33,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     /* A status line: what came before was a 100, or a proxy's. */
     transfer->reply_headers.length = 0;
     transfer->reply_body.length = 0;
+    transfer->headers_complete = false;
     return length;
   }
+  if (line[0] == '\r' || line[0] == '\n') transfer->headers_complete = true;
   if (transfer->reply_headers.length + length > transfer->max_response_bytes) {
     transfer->too_large = true;
     return 0;
@@ -234,6 +236,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
+  transfer->headers_complete = false;
   transfer->too_large = transfer->no_memory = transfer->file_failed = false;
   transfer->error_text[0] = '\0';
   transfer->reply_headers.length = transfer->reply_body.length = 0;
@@ -344,14 +347,18 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
 
   long status = 0, proxy_status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-  if (result == CURLE_OK)
+  int repetitions = transfer->repeatable && transfer->starts > 1 ? transfer->starts - 1 : 0;
+  if (result == CURLE_OK && transfer->headers_complete)
     return (struct transfer_end){.outcome = RETRY_RESPONSE,
                                  .status = (int)status,
                                  .retry_after_ms = retry_after_of(transfer),
-                                 .http_version = http_version_of(transfer->easy)};
+                                 .http_version = http_version_of(transfer->easy),
+                                 .repetitions = repetitions};
 
-  struct transfer_end end = {.outcome = RETRY_BROKEN, .error = CALL_NETWORK, .retry_after_ms = -1, .hint = hint_for(result)};
+  struct transfer_end end = {.outcome = RETRY_BROKEN, .error = CALL_NETWORK, .retry_after_ms = -1, .hint = hint_for(result), .repetitions = repetitions};
   end.message = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
+  /* libcurl takes the end of the connection for the end of the headers. */
+  if (result == CURLE_OK) end.message = "the connection was closed in the middle of the headers";
   if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
   if (is_permanent(result)) end.outcome = RETRY_PERMANENT;
   if (result == CURLE_ABORTED_BY_CALLBACK)

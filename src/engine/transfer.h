@@ -37,6 +37,7 @@ struct transfer {
   bool repeatable;
   int starts;                 /* how often libcurl began to send it */
   bool *has_started;          /* set to true at each of these: see loop_turn */
+  bool headers_complete;      /* the empty line after them has come */
   bool too_large;
   bool no_memory;
   bool file_failed;           /* see error_text */
@@ -52,6 +53,7 @@ struct transfer_end {
   int status;
   int64_t retry_after_ms; /* -1: not asked for */
   int http_version;       /* 10, 11, 20, 30 */
+  int repetitions;        /* by libcurl itself, on a fresh connection after a kept one turned out dead */
   const char *message;
   const char *hint;
 };
