@@ -207,6 +207,19 @@ describe("the address", function()
   end)
 end)
 
+describe("the certificates", function()
+  local stray = { SSL_CERT_FILE = "/stray.pem", SSL_CERT_DIR = "/stray" }
+  it("come from one source, so that no stray bundle joins what the script names", function()
+    expect({ ca_dir = "/mine", ca_file = false }, connect "ca_dir = '/mine'", stray)
+    expect({ ca_file = "/mine.pem", ca_dir = false }, connect "ca_file = '/mine.pem'", stray)
+    expect({ ca_file = "/stray.pem", ca_dir = "/stray" }, connect(), stray)
+  end)
+
+  it("of a client are replaced together", function()
+    expect({ ca_file = "/mine.pem", ca_dir = false }, connect() .. ":with{ ca_file = '/mine.pem' }", stray)
+  end)
+end)
+
 describe("false", function()
   local stray = {
     UIPATH_FOLDER_PATH = "F", UIPATH_CALL_TIMEOUT = "abc", UIPATH_MAX_ATTEMPTS = "9",

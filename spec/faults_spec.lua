@@ -213,8 +213,9 @@ end)
 describe("a token endpoint that answers with", function()
   -- fault, code, what the hint holds
   local rows = {
-    { "not_json" }, { "array" }, { "html" }, { "wrong_url", "UnsupportedApiVersion" }, { "no_token" }, { "empty_token" }, { "number_token" }, { "newline_token" },
-    { "empty" }, { "refuse/invalid_client", "invalid_client", "client_secret" }, { "refuse/invalid_scope", "invalid_scope", "scope" },
+    { "not_json" }, { "array" }, { "html" }, { "wrong_url", "UnsupportedApiVersion" },
+    { "no_token" }, { "empty_token" }, { "number_token" }, { "newline_token" }, { "empty" },
+    { "refuse/invalid_client", "invalid_client", "client_secret" }, { "refuse/invalid_scope", "invalid_scope", "scope" },
   }
   for _, row in ipairs(rows) do
     it(row[1] .. " leads to an auth error with a hint, without a second try", function()

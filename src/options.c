@@ -173,7 +173,9 @@ static void check_token_store(lua_State *L, const char *what) {
 /* The options                                                              */
 /* ======================================================================== */
 
-enum group { ALONE, CREDENTIALS, ADDRESS };
+/* The options of a group are taken from one source, so that a stray variable never joins what a script
+   says: a secret sent to another host, or a bundle of 140 certificates parsed beside its ca_dir. */
+enum group { ALONE, CREDENTIALS, ADDRESS, CERTIFICATES };
 
 struct option {
   const char *name;
@@ -204,8 +206,8 @@ static const struct option options[] = {
     {"max_response_bytes", ALONE, check_bytes, NULL, 256 << 20},
     {"prefetch", ALONE, check_count, NULL, 4},
     {"token_store", ALONE, check_token_store, NULL, 0},
-    {"ca_file", ALONE, check_text, NULL, 0},
-    {"ca_dir", ALONE, check_text, NULL, 0},
+    {"ca_file", CERTIFICATES, check_text, NULL, 0},
+    {"ca_dir", CERTIFICATES, check_text, NULL, 0},
     {"proxy", ALONE, check_text, NULL, 0},
     {"nulls", ALONE, check_nulls, "keep", 0},
     {"on_event", ALONE, check_function, NULL, 0},
@@ -522,6 +524,7 @@ void options_resolve(lua_State *L, int index) {
   }
   take_group(L, &resolution, CREDENTIALS);
   take_group(L, &resolution, ADDRESS);
+  take_group(L, &resolution, CERTIFICATES);
   /* Environment and profile may hold both kinds, for several tools: a token is ready for use. */
   if (has(L, resolution.result, "access_token")) {
     drop(L, resolution.result, "client_id");
@@ -556,6 +559,10 @@ void options_override(lua_State *L, int base, int changes) {
     drop(L, result, "client_secret");
   } else if (has(L, changes, "client_id") || has(L, changes, "client_secret")) {
     drop(L, result, "access_token");
+  }
+  if (has(L, changes, "ca_file") || has(L, changes, "ca_dir")) {
+    drop(L, result, "ca_file");
+    drop(L, result, "ca_dir");
   }
 
   for (const struct option *option = options; option < OPTIONS_END; option++) {
