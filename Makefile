@@ -1,7 +1,9 @@
 # uipath: `make run` and `make test` do everything, from the packages on. `make help` lists the rest.
 
 LUA      ?= lua5.4
-CC       ?= gcc
+ifeq ($(origin CC),default)
+  CC     := gcc
+endif
 PREFIX   ?= /usr/local
 OPTIMISE ?= -O2 -g
 SANITIZE ?=
@@ -82,7 +84,7 @@ rock-vars: ## print what luarocks must be told on Debian, whose curl.h is in a m
 
 run: ## build, and list the machines of the tenant that UIPATH_* names, or of the bundled sandbox
 	@spec/support/packages run
-	@$(MAKE) --no-print-directory module
+	@$(MAKE) -s --no-print-directory module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec lua5.4 examples/list_machines.lua
 
 test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
@@ -107,7 +109,7 @@ test-gc: ## the same with the collector at its most aggressive
 
 bench: ## time against bare libcurl and others (the one target that may use npm)
 	@spec/support/packages run test bench
-	@$(MAKE) --no-print-directory module
+	@$(MAKE) -s --no-print-directory module
 	@spec/bench/run
 
 fuzz: ## run the fuzz targets for a bounded time
