@@ -80,7 +80,7 @@ shell-env: ## print what lets lua5.4 and luajit find the module in this tree
 	@echo "export LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;'"
 
 rock-vars: ## print what luarocks must be told on Debian, whose curl.h is in a multiarch folder
-	@echo "CURL_INCDIR=$$(dirname "$$(dirname "$$(echo '#include <curl/curl.h>' | $(CC) -E -M - | tr ' ' '\n' | grep 'curl/curl.h$$')")")"
+	@echo "CURL_INCDIR=$$(dirname "$$(dirname "$$(echo '#include <curl/curl.h>' | $(CC) -E -M - | tr ' ' '\n' | grep -m1 'curl/curl.h$$')")")"
 
 run: ## build, and list the machines of the tenant that UIPATH_* names, or of the bundled sandbox
 	@spec/support/packages run
