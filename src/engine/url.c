@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text.h"
+
 /* Services of an organization, without a tenant in their URLs; all others belong to a tenant. */
 static const char *const organization_services[] = {"identity_", "portal_", "audit_", "orgaudit_", "notificationservice_",
                                                      "pap_",      "lrm",     "la",     "studio_"};
@@ -11,13 +13,9 @@ static const char *const organization_services[] = {"identity_", "portal_", "aud
 /* Characters                                                               */
 /* ======================================================================== */
 
-static bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /* RFC 3986: what never needs encoding. */
 static bool is_unreserved(char c) {
-  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+  return text_is_letter(c) || text_is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 static bool is_control(char c) {
@@ -65,14 +63,18 @@ bool url_escape(struct buffer *url, const char *bytes, size_t length) {
   return true;
 }
 
-/* Appends a path or query as a user writes it: %XX stays, the characters that have a place in a URL stay, the rest is encoded. A '+'
-   in a query would be read as a space by the server, and who writes one means a plus. */
-static bool append_as_written(struct buffer *url, const char *text, size_t length, bool query) {
+/* What stays as it is beside RFC 3986's unreserved characters. A user's '+' in a query means a plus, which the server would read as a
+   space; in the query of a whole URL, most often a server's own link, it is what it is. */
+#define IN_PATH "/:@!$&'()*,;=+"
+#define IN_USERS_QUERY "/:@!$&'()*,;=?"
+#define IN_LINKS_QUERY "/:@!$&'()*,;=?+"
+
+/* Appends a path or query as it is written: %XX stays, the characters that have a place there stay, the rest is encoded. */
+static bool append_as_written(struct buffer *url, const char *text, size_t length, const char *staying) {
   for (size_t i = 0; i < length; i++) {
     char c = text[i];
     bool is_escape = c == '%' && i + 2 < length && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
-    bool stays = is_escape || is_unreserved(c) || (c != '\0' && strchr("/:@!$&'()*,;=", c) != NULL) || (c == '+' && !query) ||
-                 (c == '?' && query);
+    bool stays = is_escape || is_unreserved(c) || (c != '\0' && strchr(staying, c) != NULL);
     if (!(stays ? buffer_append_char(url, c) : append_encoded(url, c))) return false;
   }
   return true;
@@ -91,15 +93,23 @@ struct location {
   size_t origin_length; /* scheme://host:port as written */
 };
 
+/* The length of the scheme that text begins with (RFC 3986, section 3.1); 0: none, or no colon behind it. */
+static size_t scheme_length(const char *text, size_t length) {
+  size_t i = 0;
+  if (length == 0 || !text_is_letter(text[0])) return 0;
+  while (i < length && (text_is_letter(text[i]) || text_is_digit(text[i]) || text[i] == '+' || text[i] == '-' || text[i] == '.')) i++;
+  return i < length && text[i] == ':' ? i : 0;
+}
+
 /* Splits scheme://host[:port] off an absolute http or https URL of length bytes. NULL, or what is wrong with it. */
 static const char *locate(const char *url, size_t length, struct location *location) {
-  size_t scheme_length;
-  if (length >= 8 && strncasecmp(url, "https://", 8) == 0) scheme_length = 8;
-  else if (length >= 7 && strncasecmp(url, "http://", 7) == 0) scheme_length = 7;
+  size_t host_begin;
+  if (length >= 8 && strncasecmp(url, "https://", 8) == 0) host_begin = 8;
+  else if (length >= 7 && strncasecmp(url, "http://", 7) == 0) host_begin = 7;
   else return "it must begin with https://";
-  location->secure = scheme_length == 8;
+  location->secure = host_begin == 8;
   location->port = location->secure ? 443 : 80;
-  const char *host = url + scheme_length, *end = url + length, *cursor = host;
+  const char *host = url + host_begin, *end = url + length, *cursor = host;
   if (cursor < end && *cursor == '[') {
     while (cursor < end && *cursor != ']') cursor++;
     if (cursor == end) return "the host's bracket is not closed";
@@ -200,49 +210,51 @@ static bool append_without_dots(struct buffer *url, const char *path, size_t len
   return true;
 }
 
+/* Appends the path that a reference names beside or below the base's, which may be empty. */
+static bool append_merged(struct buffer *url, const char *base_path, const char *path, size_t length) {
+  size_t directory = path[0] == '/' ? 0 : strcspn(base_path, "?#");
+  while (directory > 0 && base_path[directory - 1] != '/') directory--;
+  struct buffer merged = BUFFER_EMPTY;
+  bool rooted = directory > 0 || path[0] == '/';
+  bool built = (rooted || buffer_append_char(&merged, '/')) && buffer_append(&merged, base_path, directory) &&
+               append_as_written(&merged, path, length, IN_PATH) && append_without_dots(url, merged.data, merged.length);
+  buffer_free(&merged);
+  return built;
+}
+
+/* url_resolve of "//host/…": it has the base's scheme. */
+static bool resolve_with_scheme(const char *base, const char *reference, size_t length, struct buffer *url) {
+  struct buffer whole = BUFFER_EMPTY;
+  bool resolved = buffer_append(&whole, base, strcspn(base, ":") + 1) && buffer_append(&whole, reference, length) &&
+                  url_resolve(base, whole.data, whole.length, url);
+  buffer_free(&whole);
+  return resolved;
+}
+
 bool url_resolve(const char *base, const char *reference, size_t length, struct buffer *url) {
-  struct location location;
-  if (locate(base, strlen(base), &location) != NULL) return false;
+  struct location origin, target;
+  if (locate(base, strlen(base), &origin) != NULL) return false;
   for (size_t i = 0; i < length; i++)
     if (is_control(reference[i])) return false;
   const char *fragment = memchr(reference, '#', length);
   if (fragment != NULL) length = (size_t)(fragment - reference);
+  if (length >= 2 && reference[0] == '/' && reference[1] == '/') return resolve_with_scheme(base, reference, length, url);
 
-  struct location absolute;
-  if (locate(reference, length, &absolute) == NULL) return append_as_written(url, reference, length, true);
-  size_t scheme_length = strcspn(base, ":") + 1;
-  if (length >= 2 && reference[0] == '/' && reference[1] == '/')
-    return buffer_append(url, base, scheme_length) && append_as_written(url, reference, length, true);
-  /* Another scheme, such as mailto: */
-  size_t first_segment = 0;
-  while (first_segment < length && strchr("/?", reference[first_segment]) == NULL) first_segment++;
-  if (length > 0 && is_alphanumeric(reference[0]) && memchr(reference, ':', first_segment) != NULL &&
-      strcspn(reference, "(") > first_segment)
+  const char *path = reference, *base_path = base + origin.origin_length;
+  bool whole = scheme_length(reference, length) > 0;
+  if (whole) {
+    if (locate(reference, length, &target) != NULL || !buffer_append(url, reference, target.origin_length)) return false;
+    path += target.origin_length;
+  } else if (!buffer_append(url, base, origin.origin_length)) {
     return false;
-
-  const char *base_path = base + location.origin_length;
-  size_t base_path_length = strcspn(base_path, "?#");
-  if (!buffer_append(url, base, location.origin_length)) return false;
-  const char *query = memchr(reference, '?', length);
-  size_t path_length = query == NULL ? length : (size_t)(query - reference);
-  struct buffer path = BUFFER_EMPTY;
-  bool built;
-  if (path_length == 0) {
-    /* Only a query, or nothing: the base's path, and its query where there is none. */
-    built = buffer_append(&path, base_path, query == NULL && length == 0 ? strcspn(base_path, "#") : base_path_length);
-  } else if (reference[0] == '/') {
-    built = append_as_written(&path, reference, path_length, false);
-  } else {
-    size_t directory = base_path_length;
-    while (directory > 0 && base_path[directory - 1] != '/') directory--;
-    built = (directory > 0 ? buffer_append(&path, base_path, directory) : buffer_append_char(&path, '/')) &&
-            append_as_written(&path, reference, path_length, false);
   }
-  if (built) built = path_length == 0 ? buffer_append(url, path.data == NULL ? "" : path.data, path.length)
-                                      : append_without_dots(url, path.data, path.length);
-  if (built && query != NULL) built = append_as_written(url, query, length - path_length, true);
-  buffer_free(&path);
-  return built;
+  const char *end = reference + length, *query = memchr(path, '?', (size_t)(end - path));
+  size_t path_length = (size_t)((query == NULL ? end : query) - path);
+  bool built = true;
+  if (path_length > 0) built = append_merged(url, base_path, path, path_length);
+  /* Only a query, or nothing: the base's path, and its query where there is none. */
+  else if (!whole) built = buffer_append(url, base_path, strcspn(base_path, query != NULL ? "?#" : "#"));
+  return built && (query == NULL || append_as_written(url, query, (size_t)(end - query), IN_LINKS_QUERY));
 }
 
 /* ======================================================================== */
@@ -335,22 +347,25 @@ static bool is_from_root(const struct url_base *base, const char *path, size_t l
   return segment_is(path + second, second_length, base->tenant) || is_service(path + second, second_length);
 }
 
-/* Whether a path below the host names an entity set of Orchestrator. */
-static bool is_odata(const struct url_base *base, const char *path, size_t length) {
-  size_t next;
-  size_t segment = first_segment(path, length, &next);
-  if (base->deployment != URL_STANDALONE) {
-    while (next < length && !segment_is(path, segment, "orchestrator_")) {
-      path += next;
-      length -= next;
-      segment = first_segment(path, length, &next);
-    }
-    if (!segment_is(path, segment, "orchestrator_")) return false;
-    path += next;
-    length -= next;
-    segment = first_segment(path, length, &next);
+/* Whether the URL, whose path ends it, names an entity set of Orchestrator. */
+static bool is_odata(const struct url_base *base, const char *url, size_t length) {
+  struct location location, root;
+  if (locate(url, length, &location) != NULL || locate(base->base_url, strlen(base->base_url), &root) != NULL) return false;
+  const char *path = url + location.origin_length, *end = url + length;
+  bool in_orchestrator = base->deployment == URL_STANDALONE; /* it is all that is below base_url */
+  if (in_orchestrator) {
+    const char *prefix = base->base_url + root.origin_length;
+    size_t prefix_length = strlen(prefix);
+    if ((size_t)(end - path) < prefix_length || memcmp(path, prefix, prefix_length) != 0) return false;
+    path += prefix_length;
   }
-  return segment_is(path, segment, "odata");
+  if (path == end || *path != '/') return false;
+  for (size_t next; ++path < end; path += next - 1) {
+    size_t segment = first_segment(path, (size_t)(end - path), &next);
+    if (in_orchestrator) return segment_is(path, segment, "odata");
+    in_orchestrator = segment_is(path, segment, "orchestrator_");
+  }
+  return false;
 }
 
 /* Appends {base}/{organization}[/{tenant}]/ for a service of that level. */
@@ -371,7 +386,7 @@ static enum url_status append_prefix(const struct url_base *base, const char *pa
   size_t next;
   size_t segment = first_segment(path, length, &next);
   *covered = 0;
-  if (segment_is(path, segment, "identity_") && level != URL_LEVEL_TENANT) {
+  if (segment_is(path, segment, "identity_")) {
     *covered = segment; /* its own slash follows */
     return append_identity(base, url) ? URL_OK : URL_NO_MEMORY;
   }
@@ -384,7 +399,6 @@ static enum url_status append_prefix(const struct url_base *base, const char *pa
   if (base->deployment == URL_STANDALONE && segment_is(path, segment, "orchestrator_")) *covered = next;
   bool of_organization = level == URL_LEVEL_ORGANIZATION ||
                          (level == URL_LEVEL_BY_SERVICE && service && is_organization_service(path, segment));
-  facts->odata = !service && segment_is(path, segment, "odata");
   enum url_status status = append_level(base, of_organization, url, facts);
   if (status == URL_OK && !service && base->deployment != URL_STANDALONE && !buffer_append_string(url, "orchestrator_/"))
     return URL_NO_MEMORY;
@@ -395,13 +409,18 @@ static enum url_status append_prefix(const struct url_base *base, const char *pa
 static enum url_status append_whole(const struct url_base *base, const char *path, size_t length, struct buffer *url,
                                     struct url_facts *facts) {
   struct location location, allowed;
-  const char *error = locate(path, length, &location);
-  if (error != NULL) return wrong(facts, URL_INVALID, error);
-  bool same = locate(base->base_url, strlen(base->base_url), &allowed) == NULL && same_location(&location, &allowed);
-  if (!same && base->identity_url != NULL)
-    same = locate(base->identity_url, strlen(base->identity_url), &allowed) == NULL && same_location(&location, &allowed);
-  if (!same) return wrong(facts, URL_FOREIGN, "the URL is of another scheme, host or port than base_url");
-  return append_as_written(url, path, length, false) ? URL_OK : URL_NO_MEMORY;
+  bool same = false;
+  if (locate(path, length, &location) == NULL) {
+    same = locate(base->base_url, strlen(base->base_url), &allowed) == NULL && same_location(&location, &allowed);
+    if (!same && base->identity_url != NULL)
+      same = locate(base->identity_url, strlen(base->identity_url), &allowed) == NULL && same_location(&location, &allowed);
+  }
+  if (!same)
+    return wrong(facts, URL_FOREIGN, "a whole URL must be of the same scheme, host and port as base_url, without user or password");
+  /* The host may hold the brackets of an IPv6 address. */
+  bool appended = buffer_append(url, path, location.origin_length) &&
+                  append_as_written(url, path + location.origin_length, length - location.origin_length, IN_PATH);
+  return appended ? URL_OK : URL_NO_MEMORY;
 }
 
 enum url_status url_build(const struct url_base *base, const char *path, size_t path_length, enum url_level level, struct buffer *url,
@@ -413,9 +432,7 @@ enum url_status url_build(const struct url_base *base, const char *path, size_t 
   const char *error = check_path(path, length);
   if (error == NULL && query != NULL) error = check_query(query, query_length);
   if (error != NULL) return wrong(facts, URL_INVALID, error);
-  /* "scheme:/" and "scheme://", not an OData key with a colon in it. */
-  size_t scheme = 0;
-  while (scheme < length && is_alphanumeric(path[scheme])) scheme++;
+  size_t scheme = scheme_length(path, length);
   bool whole = scheme > 0 && scheme + 2 < length && memcmp(path + scheme, "://", 3) == 0;
 
   enum url_status status;
@@ -426,14 +443,13 @@ enum url_status url_build(const struct url_base *base, const char *path, size_t 
     if (length == 0) return wrong(facts, URL_INVALID, "a path must not be empty");
     size_t covered;
     status = append_prefix(base, path, length, level, url, facts, &covered);
-    if (status == URL_OK && !append_as_written(url, path + covered, length - covered, false)) status = URL_NO_MEMORY;
+    if (status == URL_OK && !append_as_written(url, path + covered, length - covered, IN_PATH)) status = URL_NO_MEMORY;
   }
   if (status != URL_OK) return status;
-  struct location location;
-  if (locate(url->data, url->length, &location) == NULL && location.origin_length < url->length)
-    facts->odata = facts->odata || is_odata(base, url->data + location.origin_length + 1, url->length - location.origin_length - 1);
+  facts->odata = is_odata(base, url->data, url->length);
   facts->has_query = query != NULL;
-  return query == NULL || append_as_written(url, query, query_length, true) ? URL_OK : URL_NO_MEMORY;
+  if (query == NULL) return URL_OK;
+  return append_as_written(url, query, query_length, whole ? IN_LINKS_QUERY : IN_USERS_QUERY) ? URL_OK : URL_NO_MEMORY;
 }
 
 /* ======================================================================== */

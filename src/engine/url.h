@@ -22,7 +22,7 @@ struct url_base {
 enum url_status {
   URL_OK,
   URL_INVALID,   /* the path itself is wrong ('#', dot segment, control character, …): the caller's mistake */
-  URL_FOREIGN,   /* a whole URL of another scheme, host or port */
+  URL_FOREIGN,   /* a whole URL of another scheme, host or port, or one that is not well-formed */
   URL_NO_TENANT, /* a tenant-level service, and no tenant is known */
   URL_NO_MEMORY
 };
@@ -68,7 +68,8 @@ bool url_split(const char *url, struct url_parts *parts);
 bool url_same_origin(const char *one, const char *other);
 
 /* Resolves a Location header or a relative nextLink against the URL it came with (RFC 3986, section 5.2; a reference without a
-   scheme may be absolute-path, relative-path or query only). false: no memory or not resolvable. */
+   scheme may be absolute-path, relative-path or query only) and appends the URL, without a fragment. The result may be of another
+   origin. false: no memory or not resolvable; the buffer's content is unspecified then. */
 bool url_resolve(const char *base, const char *reference, size_t reference_length, struct buffer *url);
 
 /* Appends bytes percent-encoded as one path segment or query value (all but RFC 3986's unreserved characters). false: no memory. */
