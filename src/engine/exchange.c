@@ -29,10 +29,9 @@ enum exchange_action exchange_answered(struct exchange *exchange, const struct e
   exchange->reason = NULL;
   bool responded = answer->outcome == RETRY_RESPONSE;
   if (responded && answer->status == 401 && exchange->authorized) {
-    /* Not counted against max_attempts: the token was at fault, not the service. */
     if (exchange->renewed || !exchange->renewable) return finish(exchange, EXCHANGE_TOKEN_REFUSED);
     exchange->renewed = true;
-    exchange->max_attempts++;
+    exchange->uncounted++; /* the token was at fault, not the service */
     exchange->reason = "the token was refused";
     return EXCHANGE_RENEW_TOKEN;
   }
@@ -40,7 +39,7 @@ enum exchange_action exchange_answered(struct exchange *exchange, const struct e
     if (!exchange->safe || !answer->within_origin || exchange->redirects == EXCHANGE_MOST_REDIRECTS)
       return finish(exchange, EXCHANGE_AS_ANSWERED);
     exchange->redirects++;
-    exchange->max_attempts++;
+    exchange->uncounted++;
     return EXCHANGE_FOLLOW;
   }
   if (responded && answer->status < 300) return finish(exchange, EXCHANGE_AS_ANSWERED);
@@ -49,7 +48,7 @@ enum exchange_action exchange_answered(struct exchange *exchange, const struct e
       .outcome = answer->outcome,
       .status = answer->status,
       .repeatable = exchange->repeatable,
-      .attempts = exchange->attempts,
+      .attempts = exchange->attempts - exchange->uncounted,
       .max_attempts = exchange->max_attempts,
       .retry_after_ms = answer->retry_after_ms,
       .now_ms = now_ms,

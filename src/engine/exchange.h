@@ -39,6 +39,7 @@ struct exchange {
   int64_t deadline_ms; /* monotonic */
   /* The state. */
   int attempts;        /* requests sent */
+  int uncounted;       /* of them, those that max_attempts does not limit: answered with a 401 that renewed, or with a redirect */
   int redirects;       /* followed */
   bool renewed;        /* a 401 has been answered with a new token once */
   int64_t resume_at;   /* with EXCHANGE_PAUSE, monotonic ms */

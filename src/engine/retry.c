@@ -85,7 +85,7 @@ int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now) {
   date[length] = '\0';
   /* libcurl reads all three forms of RFC 9110, section 5.6.7, whatever the locale and time zone. */
   int64_t then = (int64_t)curl_getdate(date, NULL);
-  if (then < 0) return -1;
+  if (then == -1) return -1; /* no date; the second before 1970 is given as 1970 */
   if (then <= wall_now) return 0;
   return then - wall_now > longest_s ? longest_s * 1000 : (then - wall_now) * 1000;
 }
