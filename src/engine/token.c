@@ -13,6 +13,9 @@
 #define UNUSABLE_BEFORE_EXPIRY_MS 10000
 #define RENEWED_BEFORE_EXPIRY_MS 300000
 
+/* What a token request's form has besides values. */
+#define FORM_NAMES_LENGTH (sizeof "grant_type=client_credentials&client_id=&client_secret=&scope=")
+
 /* All sources of the process, so that equal ones are found. */
 static pthread_mutex_t sources_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct token_source *sources;
@@ -169,7 +172,9 @@ const char *token_source_endpoint(const struct token_source *source) {
 }
 
 bool token_request_form(const struct token_source *source, struct buffer *form) {
-  return url_append_form_field(form, "grant_type", "client_credentials") &&
+  /* At once as much as it may need: a buffer that grows leaves what it held where it was. */
+  size_t longest = strlen(source->client_id) + strlen(source->client_secret) + (source->scope == NULL ? 0 : strlen(source->scope));
+  return buffer_reserve(form, 3 * longest + FORM_NAMES_LENGTH) && url_append_form_field(form, "grant_type", "client_credentials") &&
          url_append_form_field(form, "client_id", source->client_id) &&
          url_append_form_field(form, "client_secret", source->client_secret) &&
          (source->scope == NULL || source->scope[0] == '\0' || url_append_form_field(form, "scope", source->scope));

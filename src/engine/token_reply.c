@@ -5,8 +5,10 @@
 
 #include "../json/number.h"
 #include "../json/scan.h"
+#include "text.h"
 #include "token.h"
 #include "token_source.h"
+#include "url.h"
 
 /* Far beyond any real lifetime; keeps the arithmetic of milliseconds safe. */
 #define LONGEST_LIFETIME_S (366.0 * 24 * 3600)
@@ -46,18 +48,19 @@ static int64_t lifetime_of(const char *body, size_t length) {
 }
 
 /* A token goes into a header: visible ASCII only. */
-static bool is_sendable(const char *token) {
-  if (token[0] == '\0') return false;
-  for (; *token != '\0'; token++)
-    if (*token <= ' ' || *token > '~') return false;
-  return true;
+static bool is_sendable(const char *token, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (token[i] <= ' ' || token[i] > '~') return false;
+  return length > 0;
 }
 
-/* The string member of the object, malloc'ed; NULL if absent, of another kind, or no memory. */
-static char *string_member(const char *object, size_t length, const char *name) {
+/* Gives the string member of the object, malloc'ed; NULL if absent or of another kind. false: no memory. */
+static bool read_string(const char *object, size_t length, const char *name, char **string) {
   struct json_member member;
-  if (json_find_member(object, length, name, &member) != 1 || member.kind != JSON_STRING) return NULL;
-  return json_member_string(&member, NULL);
+  *string = NULL;
+  if (json_find_member(object, length, name, &member) != 1 || member.kind != JSON_STRING) return true;
+  *string = json_member_string(&member, NULL);
+  return *string != NULL;
 }
 
 static bool looks_like_html(const char *body, size_t length) {
@@ -65,23 +68,45 @@ static bool looks_like_html(const char *body, size_t length) {
   return length > 0 && *body == '<';
 }
 
-/* Overwrites what follows the secret's first characters wherever a server echoes it. */
-static void redact(char *message, const char *secret) {
+/* Overwrites a secret wherever it stands in the text. */
+static void redact(char *text, const char *secret) {
   size_t length = secret == NULL ? 0 : strlen(secret);
   if (length == 0) return;
-  for (char *found = message; (found = strstr(found, secret)) != NULL; found += length) memset(found, '*', length);
+  for (char *found = text; (found = strstr(found, secret)) != NULL; found += length) memset(found, '*', length);
 }
 
-/* Fills in a failure; message, code and hint are copied, code and hint may be NULL. */
-static bool fail(struct token_reply *reply, const struct token_source *source, const char *message, const char *code, const char *hint) {
-  reply->message = strndup(message, MESSAGE_SIZE);
-  reply->code = code == NULL ? NULL : strdup(code);
-  reply->hint = hint == NULL ? NULL : strdup(hint);
-  if (reply->message != NULL) {
-    redact(reply->message, source->client_secret);
-    for (char *c = reply->message; *c != '\0'; c++)
-      if ((unsigned char)*c < ' ') *c = ' ';
+/* Cuts the text to MESSAGE_SIZE bytes, and not in the middle of a character. */
+static void shorten(char *text) {
+  static const char ellipsis[] = "\xE2\x80\xA6";
+  if (strlen(text) <= MESSAGE_SIZE) return;
+  size_t length = MESSAGE_SIZE - strlen(ellipsis);
+  while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) length--;
+  memcpy(text + length, ellipsis, sizeof ellipsis);
+}
+
+/* Copies what a server said: on one line, and without the secret, should it be echoed as it is or as the form had it. NULL: no memory. */
+static char *quote(const char *text, const struct token_source *source) {
+  struct buffer encoded = BUFFER_EMPTY;
+  const char *secret = source->client_secret;
+  char *quoted = secret == NULL || url_escape(&encoded, secret, strlen(secret)) ? strdup(text) : NULL;
+  if (quoted != NULL) {
+    redact(quoted, encoded.data);
+    redact(quoted, secret);
+    shorten(quoted);
+    for (char *c = quoted; *c != '\0'; c++)
+      if (text_has_control(c, 1)) *c = ' ';
   }
+  buffer_wipe(&encoded);
+  return quoted;
+}
+
+/* Fills in a failure; message, code and hint are copied, code and hint may be NULL. Gives false. */
+static bool fail(struct token_reply *reply, const struct token_source *source, const char *message, const char *code, const char *hint) {
+  reply->message = quote(message, source);
+  reply->code = code == NULL ? NULL : quote(code, source);
+  reply->hint = hint == NULL ? NULL : strdup(hint);
+  bool copied = reply->message != NULL && (code == NULL || reply->code != NULL) && (hint == NULL || reply->hint != NULL);
+  if (!copied) token_reply_free(reply);
   return false;
 }
 
@@ -92,50 +117,51 @@ static bool fail_with_status(struct token_reply *reply, const struct token_sourc
   return fail(reply, source, message, NULL, hint);
 }
 
+static bool is_said(const char *text) {
+  return text != NULL && text[0] != '\0';
+}
+
 /* An OAuth error object, or an error object of another kind. */
 static bool fail_as_told(struct token_reply *reply, const struct token_source *source, int status, const char *body, size_t length) {
-  char *code = string_member(body, length, "error");
-  char *description = string_member(body, length, "error_description");
+  char *code = NULL, *description = NULL, *message = NULL, plain[64];
   struct json_member error;
   bool object = json_find_member(body, length, "error", &error) == 1 && error.kind == JSON_OBJECT;
-  if (object) {
-    code = string_member(error.text, error.length, "code");
-    free(description);
-    description = string_member(error.text, error.length, "message");
+  bool read = object ? read_string(error.text, error.length, "code", &code) && read_string(error.text, error.length, "message", &description)
+                     : read_string(body, length, "error", &code) && read_string(body, length, "error_description", &description);
+  if (read && read_string(body, length, "message", &message)) {
+    const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? hint_url : NULL;
+    if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
+    if (code != NULL && strcmp(code, "invalid_scope") == 0) hint = hint_scope;
+    snprintf(plain, sizeof plain, "the token endpoint answered %d", status);
+    fail(reply, source, is_said(description) ? description : is_said(message) ? message : is_said(code) ? code : plain,
+         is_said(code) ? code : NULL, hint);
   }
-  if (description == NULL) description = string_member(body, length, "message");
-  const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? hint_url : NULL;
-  if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
-  if (code != NULL && strcmp(code, "invalid_scope") == 0) hint = hint_scope;
-  char plain[64];
-  snprintf(plain, sizeof plain, "the token endpoint answered %d", status);
-  fail(reply, source, description != NULL ? description : code != NULL ? code : plain, code, hint);
   free(code);
   free(description);
+  free(message);
   return false;
 }
 
 bool token_reply_read(int status, const char *body, size_t length, int64_t now, const struct token_source *source,
                       struct token_reply *reply) {
   *reply = (struct token_reply){0};
-  struct json_member member;
+  struct json_member member, error;
   int found = json_find_member(body, length, "access_token", &member);
   if (found < 0) {
     if (status >= 500 || status == 429) return fail_with_status(reply, source, status, "no JSON", hint_later);
     bool html = looks_like_html(body, length);
     return fail_with_status(reply, source, status, length == 0 ? "nothing" : html ? "an HTML page instead of JSON" : "no JSON", hint_url);
   }
-  struct json_member error;
   bool has_error = json_find_member(body, length, "error", &error) == 1 && error.kind != JSON_NULL;
   if (status >= 300 || has_error) return fail_as_told(reply, source, status, body, length);
+  if (found == 0 || member.kind != JSON_STRING) return fail_with_status(reply, source, status, "no usable access_token", hint_url);
 
-  char *value = found == 1 && member.kind == JSON_STRING ? json_member_string(&member, NULL) : NULL;
-  if (value == NULL || !is_sendable(value)) {
-    secret_free(value);
-    return fail_with_status(reply, source, status, "no usable access_token", hint_url);
-  }
-  char *scope = string_member(body, length, "scope");
-  reply->token = token_new(value, scope, now, lifetime_of(body, length));
+  size_t value_length;
+  char *scope = NULL, *value = json_member_string(&member, &value_length);
+  if (value != NULL && !is_sendable(value, value_length))
+    fail_with_status(reply, source, status, "no usable access_token", hint_url);
+  else if (value != NULL && read_string(body, length, "scope", &scope))
+    reply->token = token_new(value, scope, now, lifetime_of(body, length));
   secret_free(value);
   free(scope);
   return reply->token != NULL;
