@@ -18,8 +18,8 @@ struct service {
 /* The length of the part of the URL that names the service. */
 static size_t service_length(const char *url) {
   const char *host = strstr(url, "://");
-  const char *path = host == NULL ? NULL : strchr(host + 3, '/');
-  if (path == NULL) return strcspn(url, "?");
+  const char *path = host == NULL ? url : host + 3;
+  path += strcspn(path, "/?");
   for (const char *segment = path; *segment == '/';) {
     size_t length = strcspn(segment + 1, "/?");
     if (length > 0 && segment[length] == '_') return (size_t)(segment + 1 - url) + length;
