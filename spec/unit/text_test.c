@@ -94,6 +94,57 @@ static void a_guid_is_known_by_its_form(void **state) {
   assert_false(text_is_guid("a0b1c2d3.4567-89ab-cdef-0123456789ab", 36));
 }
 
+/* Writes a code point as UTF-8, surrogates too; gives the length. */
+static size_t encode(uint32_t code, char *to) {
+  static const unsigned char leads[] = {0x00, 0xC0, 0xE0, 0xF0};
+  size_t following = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  to[0] = (char)(leads[following] | code >> 6 * following);
+  for (size_t i = 1; i <= following; i++) to[i] = (char)(0x80 | (code >> 6 * (following - i) & 0x3F));
+  return following + 1;
+}
+
+static void every_code_point_is_decoded_and_none_from_less(void **state) {
+  (void)state;
+  for (uint32_t code = 0; code <= 0x1FFFFF; code++) {
+    char text[4];
+    size_t length = encode(code, text);
+    bool is_valid = code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+    if (only(text, length) != (is_valid ? code : TEXT_INVALID)) fail_msg("U+%04X", (unsigned)code);
+    for (size_t part = 1; part < length; part++) assert_true(only(text, part) == TEXT_INVALID);
+  }
+}
+
+static void only_the_first_code_point_is_taken(void **state) {
+  (void)state;
+  static const char text[] = "\xC3\xA4" "b\xE2\x82\xAC\x80";
+  const char *cursor = text, *end = text + sizeof text - 1;
+  assert_int_equal(text_next(&cursor, end), 0xE4);
+  assert_int_equal(text_next(&cursor, end), 'b');
+  assert_int_equal(text_next(&cursor, end), 0x20AC);
+  assert_int_equal(text_next(&cursor, end), TEXT_INVALID);
+  assert_ptr_equal(cursor, end - 1);
+}
+
+static void letters_and_digits_are_those_of_ascii(void **state) {
+  (void)state;
+  for (int c = -128; c < 128; c++) {
+    assert_int_equal(text_is_digit((char)c), c > 0 && strchr("0123456789", c) != NULL);
+    assert_int_equal(text_is_letter((char)c),
+                     c > 0 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", c) != NULL);
+  }
+}
+
+static void every_control_character_is_found_anywhere(void **state) {
+  (void)state;
+  for (int c = 0; c < 256; c++)
+    for (size_t place = 0; place < 3; place++) {
+      char text[] = "xxx";
+      text[place] = (char)c;
+      assert_int_equal(text_has_control(text, 3), c < 32 || c == 127);
+      assert_false(text_has_control(text, place));
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_edges_of_each_length_are_decoded),
@@ -101,6 +152,10 @@ int main(void) {
       cmocka_unit_test(utf8_is_known_as_a_whole),
       cmocka_unit_test(control_characters_are_found),
       cmocka_unit_test(a_guid_is_known_by_its_form),
+      cmocka_unit_test(every_code_point_is_decoded_and_none_from_less),
+      cmocka_unit_test(only_the_first_code_point_is_taken),
+      cmocka_unit_test(letters_and_digits_are_those_of_ascii),
+      cmocka_unit_test(every_control_character_is_found_anywhere),
   };
   return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
