@@ -66,6 +66,9 @@ $(BUILD)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS)
 # Of JSON's tests some run the Lua half.
 $(BUILD)/unit/json_%: UNIT_CFLAGS = $(LUA_INCLUDE)
 
+# This one decides which allocations fail.
+$(BUILD)/unit/no_memory_test: UNIT_LIBS = $(foreach name,malloc calloc realloc strdup strndup free,-Wl,--wrap=$(name))
+
 -include $(MODULE_OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
 
 install: module ## install under PREFIX (DESTDIR is honoured)
