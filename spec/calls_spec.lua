@@ -102,9 +102,15 @@ describe("a client", function()
     end)
 
     it("that another host gets no token", function()
-      local value, err = client:get "https://elsewhere.example/odata/Machines"
-      assert.is_nil(value)
-      assert.equal("usage", err.kind)
+      local origin = sandbox.options.base_url
+      for _, url in ipairs {
+        "https://elsewhere.example/odata/Machines", "ftp://elsewhere.example/", "https://", origin .. "@elsewhere.example/",
+        (origin:gsub("://", "://user@")),
+      } do
+        local value, err = client:get(url)
+        assert.is_nil(value, url)
+        assert.equal("usage", err.kind)
+      end
     end)
 
     it("that nobody listens", function()
