@@ -342,7 +342,7 @@ static size_t first_segment(const char *path, size_t length, size_t *next) {
 static bool is_from_root(const struct url_base *base, const char *path, size_t length) {
   size_t second, third;
   size_t segment = first_segment(path, length, &second);
-  if (base->deployment == URL_STANDALONE || !segment_is(path, segment, base->organization) || second == length) return false;
+  if (base->deployment == URL_STANDALONE || !segment_is(path, segment, base->organization)) return false;
   size_t second_length = first_segment(path + second, length - second, &third);
   return segment_is(path + second, second_length, base->tenant) || is_service(path + second, second_length);
 }
