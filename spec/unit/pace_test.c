@@ -163,8 +163,13 @@ static void turns_are_taken_in_order_and_handed_on(void **state) {
   assert_int_equal(begun, MOST + 1);
   turn_end(&callers[8].turn);
   assert_int_equal(callers[MOST + 3].began, MOST + 2);
+  turn_take(&callers[8].turn, service); /* again: to the end of the queue, and out of it */
+  turn_end(&callers[8].turn);
+  turn_end(&callers[9].turn);
+  turn_take(&callers[9].turn, service);
+  assert_int_equal(callers[9].began, MOST + 3);
   for (int i = 0; i < MOST + 5; i++) turn_end(&callers[i].turn);
-  assert_int_equal(begun, MOST + 2);
+  assert_int_equal(begun, MOST + 3);
   assert_int_equal(callers[MOST].began + callers[MOST + 1].began + callers[MOST + 4].began, 0);
   /* all are free again */
   begun = 0;

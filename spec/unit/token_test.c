@@ -133,6 +133,7 @@ static void every_part_of_a_key_tells_sources_apart(void **state) {
       {TOKEN_FIXED, NULL, NULL, NULL, NULL, "other", 0},
       {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 1},
       {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 2},
+      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, "one", 0},
   };
   struct token_source *sources[2 * COUNT(keys)];
   struct transport_settings *transports[] = {new_transport(false), new_transport(true)};

@@ -199,6 +199,11 @@ static void deployments_differ_in_their_urls(void **state) {
   };
   expect_urls(&suite, URL_LEVEL_BY_SERVICE, of_suite, COUNT(of_suite));
   expect_urls(&standalone, URL_LEVEL_BY_SERVICE, of_standalone, COUNT(of_standalone));
+  /* where an organization is no part of any path */
+  struct url_base with_organization = standalone;
+  with_organization.organization = "acme";
+  static const struct good_row below_base[] = {{"acme/T/x", "https://on.example/orch/acme/T/x"}};
+  expect_urls(&with_organization, URL_LEVEL_BY_SERVICE, below_base, COUNT(below_base));
 
   static const struct {
     const struct url_base *base;
@@ -240,6 +245,9 @@ static void entity_sets_of_orchestrator_are_known(void **state) {
       {&standalone, "orchestrator_/odata/Jobs", true},
       {&standalone, "https://on.example/orch/odata/Jobs", true},
       {&standalone, "https://on.example/orchid/odata/Jobs", false},
+      {&standalone, "https://on.example/orch-odata/Jobs", false},
+      {&standalone, "https://on.example/else/odata/Jobs", false},
+      {&standalone, "https://on.example/", false},
       {&standalone, "api/odata", false},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
