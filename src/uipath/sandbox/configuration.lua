@@ -151,7 +151,15 @@ http {
   lua_package_path "@ROOT@/?.lua;;";
   lua_socket_log_errors off;
   lua_max_running_timers 64;
-  init_worker_by_lua_block { require("uipath.sandbox.server").begin(%s) }
+  # nginx would go on without what cannot be loaded, and the starter would wait for good.
+  init_worker_by_lua_block {
+    local ok, problem = pcall(function() require("uipath.sandbox.server").begin(%s) end)
+    if not ok then
+      io.stdout:write(tostring(problem), "\n")
+      io.stdout:flush()
+      os.exit(1)
+    end
+  }
   log_by_lua_block { require("uipath.sandbox.server").finish() }
 %s}]]
 

@@ -106,9 +106,10 @@ end
 ---@param launch uipath.sandbox.Launch
 ---@return string
 function supervisor.command(launch)
-  local unset = launch.keep_lua_path and FOREIGN or FOREIGN .. " LUA_PATH LUA_CPATH"
+  -- What the sandbox itself needs may be installed where the starter does not look.
+  local paths = launch.keep_lua_path and 'export LUA_PATH="$LUA_PATH;;" LUA_CPATH="$LUA_CPATH;;";' or "unset LUA_PATH LUA_CPATH;"
   return table.concat({
-    "unset " .. unset .. ";",
+    "unset " .. FOREIGN .. ";", paths,
     "command -v setsid >/dev/null || { echo missing setsid; exit 1; };",
     "setsid sh -c", quote(SCRIPT), "uipath-sandbox",
     quote(launch.configuration), launch.tls and "tls" or "''", quote(launch.root),

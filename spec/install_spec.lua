@@ -1,0 +1,50 @@
+-- Installing, by make and by LuaRocks: what comes of it works away from the tree. Compilers and programs run here without the
+-- preload of a sanitizer, which is about this tree's build.
+local lua = jit and "luajit" or "lua5.4"
+local version = jit and "5.1" or "5.4"
+
+local function shell(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local output = pipe:read("*a")
+  pipe:close()
+  return output
+end
+
+-- Lists the machines of a sandbox with what is installed below `folder`, from the root directory, and nothing else to be found.
+local function machines_with(folder)
+  local program = [[
+    local uipath = require "uipath"
+    local sandbox = assert(require("uipath.sandbox").start())
+    local page = assert(uipath.connect(sandbox.options):get("odata/Machines", { top = 1 }))
+    local err = select(2, uipath.connect(sandbox.options):get("odata/Jobs"))
+    print(uipath._VERSION, #page.value, err.code)
+    sandbox:stop()]]
+  return shell(("cd / && env -i PATH=\"$PATH\" LUA_PATH='%s/share/lua/%s/?.lua' LUA_CPATH='%s/lib/lua/%s/?.so' %s -e '%s'")
+    :format(folder, version, folder, version, lua, program))
+end
+
+describe("what is installed", function()
+  local folder
+  before_each(function() folder = shell("mktemp -d"):match("%S+") end)
+  after_each(function() shell("rm -r " .. folder) end)
+
+  it("by make lists machines", function()
+    local make = "env -u LD_PRELOAD -u SANITIZE make -s LUA=" .. lua
+    shell(make .. " install PREFIX=" .. folder)
+    assert.equal("uipath 0.1.0\t1\t1101\n", machines_with(folder))
+    assert.equal("755\n644\n", shell(("cd %s && stat -c %%a lib/lua/%s/uipath.so share/lua/%s/uipath/sandbox.lua")
+      :format(folder, version, version)))
+  end)
+
+  -- Debian's LuaRocks cannot build for LuaJIT, whose headers it does not find.
+  if not jit then
+    it("by LuaRocks lists machines", function()
+      -- In a copy: LuaRocks leaves its objects among the sources.
+      local command = "mkdir %s/tree && cp -r Makefile uipath-scm-1.rockspec src %s/tree && cd %s/tree && "
+        .. "env -u LD_PRELOAD luarocks --lua-version 5.4 --tree %s make --deps-mode none $(make -s rock-vars)"
+      local output = shell((command:gsub("%%s", folder)))
+      assert.is_truthy(output:find("is now installed", 1, true), output)
+      assert.equal("uipath 0.1.0\t1\t1101\n", machines_with(folder))
+    end)
+  end
+end)
