@@ -15,16 +15,17 @@ static struct retry_decision no(const char *reason) {
   return (struct retry_decision){.again = false, .reason = reason};
 }
 
+const char retry_may_have_acted[] = "the server may have acted on it";
+
 /* NULL if the attempt may be made again, else why not; without regard to attempts and time. */
 static const char *objection(const struct retry_attempt *attempt) {
-  static const char may_have_acted[] = "the server may have acted on it";
   switch (attempt->outcome) {
     case RETRY_PERMANENT:
       return "trying again cannot help";
     case RETRY_UNSENT:
       return NULL;
     case RETRY_BROKEN:
-      return attempt->repeatable ? NULL : may_have_acted;
+      return attempt->repeatable ? NULL : retry_may_have_acted;
     case RETRY_RESPONSE:
       break;
   }
@@ -32,11 +33,11 @@ static const char *objection(const struct retry_attempt *attempt) {
     case 429:
       return NULL;
     case 503:
-      return attempt->repeatable || attempt->retry_after_ms >= 0 ? NULL : may_have_acted;
+      return attempt->repeatable || attempt->retry_after_ms >= 0 ? NULL : retry_may_have_acted;
     case 408:
     case 502:
     case 504:
-      return attempt->repeatable ? NULL : may_have_acted;
+      return attempt->repeatable ? NULL : retry_may_have_acted;
     default:
       return "the answer is final";
   }

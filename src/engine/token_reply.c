@@ -16,7 +16,7 @@ static const char hint_credentials[] =
     "check client_id and client_secret: the App ID and App Secret of an external application (confidential) of this organization";
 static const char hint_scope[] =
     "grant the application these scopes as application scopes (not user scopes), or ask for fewer; offline_access is never granted here";
-static const char hint_url[] =
+const char token_hint_wrong_url[] =
     "this is not the token endpoint: check base_url, organization and identity_url (Automation Suite and on-premises have other "
     "identity URLs: see deployment)";
 static const char hint_later[] = "the identity server is busy or down: try again later";
@@ -104,7 +104,7 @@ static bool fail_as_told(struct token_reply *reply, const struct token_source *s
     description = string_member(error.text, error.length, "message");
   }
   if (description == NULL) description = string_member(body, length, "message");
-  const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? hint_url : NULL;
+  const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? token_hint_wrong_url : NULL;
   if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
   if (code != NULL && strcmp(code, "invalid_scope") == 0) hint = hint_scope;
   char plain[64];
@@ -123,7 +123,7 @@ bool token_reply_read(int status, const char *body, size_t length, int64_t now, 
   if (found < 0) {
     if (status >= 500 || status == 429) return fail_with_status(reply, source, status, "no JSON", hint_later);
     bool html = looks_like_html(body, length);
-    return fail_with_status(reply, source, status, length == 0 ? "nothing" : html ? "an HTML page instead of JSON" : "no JSON", hint_url);
+    return fail_with_status(reply, source, status, length == 0 ? "nothing" : html ? "an HTML page instead of JSON" : "no JSON", token_hint_wrong_url);
   }
   struct json_member error;
   bool has_error = json_find_member(body, length, "error", &error) == 1 && error.kind != JSON_NULL;
@@ -132,7 +132,7 @@ bool token_reply_read(int status, const char *body, size_t length, int64_t now, 
   char *value = found == 1 && member.kind == JSON_STRING ? json_member_string(&member, NULL) : NULL;
   if (value == NULL || !is_sendable(value)) {
     secret_free(value);
-    return fail_with_status(reply, source, status, "no usable access_token", hint_url);
+    return fail_with_status(reply, source, status, "no usable access_token", token_hint_wrong_url);
   }
   char *scope = string_member(body, length, "scope");
   reply->token = token_new(value, scope, now, lifetime_of(body, length));
