@@ -243,7 +243,8 @@ static void finish_as_answered(struct flight *flight) {
     reply->error = CALL_AUTH;
     if (flight->job.exchange.renewed) {
       reply->message = strdup("the token was refused, and so was a fresh one");
-      reply->hint = strdup("the token is valid for another organization, tenant or service: check base_url, organization and tenant");
+      reply->hint = strdup("a fresh token was refused, too: it is of another organization, tenant or service; check base_url, organization and "
+                           "tenant");
     } else {
       reply->message = strdup("the access token was refused");
       reply->hint = strdup("access_token has expired or is of another organization: give a new one, or client_id and client_secret");

@@ -78,7 +78,9 @@ function errors.code_of(body)
   if type(body) == "string" then return text(body:match("<Code>(.-)</Code>")) end
   if type(body) ~= "table" then return nil end
   local inner = type(body.error) == "table" and body.error or {}
-  for _, code in pairs { body.errorCode or false, body.code or false, inner.code or false } do
+  local result = type(body.result) == "table" and body.result or {}
+  local first = type(result.errors) == "table" and type(result.errors[1]) == "table" and result.errors[1] or {}
+  for _, code in ipairs { body.errorCode or false, body.code or false, inner.code or false, first.code or false } do
     if (type(code) == "number" and code ~= 0) or text(code) then return code end
   end
   if text(body.error) and body.error_description then return body.error end
@@ -177,13 +179,13 @@ local function complete(fields)
   local body = fields.body
   if fields.status and fields.kind ~= "decode" then
     local told = errors.message_of(body)
-    if fields.kind == nil then fields.message = told or fields.message end
+    if fields.kind == nil or fields.kind == "auth" then fields.message = told or fields.message end
     fields.code = fields.code or errors.code_of(body)
     fields.trace_id = errors.trace_id_of(body, fields.headers)
   end
   fields.kind = fields.kind or kind_of(fields.status)
   fields.hint = fields.hint or hint_of(fields, value, scope)
-  fields.message = fields.message or phrases[fields.status] or ("status " .. tostring(fields.status))
+  fields.message = fields.message or phrases[fields.status] or (fields.status and "status " .. fields.status) or fields.kind
   local secrets = {}
   if value and #value >= 4 then secrets[#secrets + 1] = value end
   if secret and #secret >= 4 then secrets[#secrets + 1] = secret end
