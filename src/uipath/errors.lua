@@ -16,7 +16,6 @@ local phrases = {
 }
 
 local hints_by_code = {
-  [1000] = "the service does not understand the query options: check the names in filter, select, expand and orderby",
   [1100] = "check the folder's name or id, and that the application is assigned to it",
   [1101] = "give a folder: { folder = \"Shared\" }, or client:folder(\"Shared\")",
 }
@@ -35,15 +34,16 @@ local function text(value)
   if type(value) == "string" and value:find("%S") then return value end
 end
 
--- ASP.NET's { errors = { field = { "message", … } } }, in the order of the fields' names.
+-- ASP.NET's { errors = { field = { "message", … } } }, in the order of the fields' names; or bulk operations' list of
+-- { code = …, description = … }.
 local function validation_text(found)
   if type(found) ~= "table" then return nil end
   local lines = {}
   for field, messages in pairs(found) do
-    local list = type(messages) == "table" and messages or { messages }
+    local is_list = type(messages) == "table" and messages[1] ~= nil
     local words = {}
-    for _, message in ipairs(list) do
-      if type(message) == "table" then message = message.description or message.message or message.code end
+    for _, message in ipairs(is_list and messages or { messages }) do
+      if type(message) == "table" then message = text(message.description) or text(message.message) or text(message.code) end
       words[#words + 1] = text(message)
     end
     if #words > 0 then
@@ -138,6 +138,9 @@ end
 local function hint_of(err, value, scope)
   if err.status == 403 then return scope_hint(err, value, scope) end
   if hints_by_code[err.code] then return hints_by_code[err.code] end
+  if err.code == 1000 and err.status == 400 then
+    return "the service does not understand the query options: check the names in filter, select, expand and orderby"
+  end
   if err.kind == "redirect" then
     local location = err.headers and err.headers.location
     return "the server points to " .. (location and location:match("^[^?#]*") or "another place")
