@@ -138,28 +138,55 @@ local function literal(fields)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
----A command that runs a program in a process of its own, after `uipath` and `client` have been made.
----@param options table for uipath.connect: a flat table without functions
----@param program string Lua
----@param runner? string instead of this spec's interpreter: a command that takes -e
----@return string
-function tenant.command(options, program, runner)
-  local script = ([[
+-- A program that comes after `uipath` and `client` have been made.
+local function with_prelude(options, program)
+  return ([[
     package.path, package.cpath = %q, %q
     uipath = require "uipath"
     client = uipath.connect(%s)
     io.stdout:setvbuf "line"
   ]]):format(package.path, package.cpath, literal(options)) .. program
-  return (runner or tenant.interpreter) .. " -e " .. tenant.quoted(script)
+end
+
+---A command that runs a program in a process of its own, where `uipath` and `client` are there.
+---@param options table for uipath.connect: a flat table without functions
+---@param program string Lua
+---@return string
+function tenant.command(options, program)
+  return tenant.interpreter .. " -e " .. tenant.quoted(with_prelude(options, program))
+end
+
+-- What a command writes, of both kinds, and its status: 128 + n for signal n.
+local function run(command)
+  local output = tenant.shell(command .. "; echo \"status $?\"")
+  local text, status = output:match("^(.*)status (%d+)\n$")
+  return text, tonumber(status)
 end
 
 ---Runs a program in a process of its own.
----@return string output of both kinds
----@return integer status 128 + n for signal n
-function tenant.run(options, program, runner)
-  local output = tenant.shell(tenant.command(options, program, runner) .. "; echo \"status $?\"")
-  local text, status = output:match("^(.*)status (%d+)\n$")
-  return text, tonumber(status)
+---@return string output
+---@return integer status
+function tenant.run(options, program)
+  return run(tenant.command(options, program))
+end
+
+---The path of one of the programs in spec/support.
+function tenant.program(name)
+  return os.getenv "BUILD" .. "/support/" .. name
+end
+
+---Runs a program in spec/support/host.c, which gives it the functions of `host`.
+---@param threads? integer each runs the program in a Lua state of its own
+---@return string output
+---@return integer status
+function tenant.host(options, program, threads)
+  local name = os.tmpname()
+  local file = assert(io.open(name, "w"))
+  file:write(with_prelude(options, program))
+  file:close()
+  local text, status = run(("%s %s --threads %d %s"):format(os.getenv "WRAPPER" or "", tenant.program "host", threads or 1, name))
+  os.remove(name)
+  return text, status
 end
 
 return tenant

@@ -76,16 +76,20 @@ int64_t retry_seconds_parse(const char *value, size_t length) {
   return i == length || value[i] == ';' || value[i] == ',' || value[i] == ' ' ? ms : -1;
 }
 
-int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now) {
-  const int64_t longest_s = INT64_MAX / 4000;
+int64_t retry_date_parse(const char *value, size_t length) {
   char date[64];
-  int64_t delay_ms = retry_seconds_parse(value, length);
-  if (delay_ms >= 0) return delay_ms;
   if (length == 0 || length >= sizeof date || memchr(value, '\0', length) != NULL) return -1;
   memcpy(date, value, length);
   date[length] = '\0';
   /* libcurl reads all three forms of RFC 9110, section 5.6.7, whatever the locale and time zone. */
-  int64_t then = (int64_t)curl_getdate(date, NULL);
+  return (int64_t)curl_getdate(date, NULL);
+}
+
+int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now) {
+  const int64_t longest_s = INT64_MAX / 4000;
+  int64_t delay_ms = retry_seconds_parse(value, length);
+  if (delay_ms >= 0) return delay_ms;
+  int64_t then = retry_date_parse(value, length);
   if (then < 0) return -1;
   if (then <= wall_now) return 0;
   return then - wall_now > longest_s ? longest_s * 1000 : (then - wall_now) * 1000;

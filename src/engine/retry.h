@@ -45,6 +45,9 @@ bool retry_may_succeed_later(enum retry_outcome outcome, int status);
    Gives milliseconds >= 0, or -1 if it is neither. */
 int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now);
 
+/* An HTTP date, in any of the three forms: seconds since 1970, or -1. */
+int64_t retry_date_parse(const char *value, size_t length);
+
 /* RateLimit-Reset and its like: delta seconds ("50", "50.5", "50;w=300"). Milliseconds, or -1. */
 int64_t retry_seconds_parse(const char *value, size_t length);
 

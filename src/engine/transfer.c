@@ -214,7 +214,6 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stuck resolver must not hold a cancelled call */
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream of the connection under way than one more */
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
@@ -252,6 +251,9 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  /* Rather a stream of the connection that is under way than one more. Without TLS, though, libcurl would wait for the answer on that one
+     to learn what it can do, and HTTP/2 is not asked for there. */
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
   return set_connection(easy, request->transport) && add_headers(transfer, request) &&
          set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
@@ -338,10 +340,14 @@ static bool is_permanent(CURLcode result) {
   }
 }
 
+/* Retry-After may be a date, which is one of the server's clock: its Date says what that shows, ours may be wrong. */
 static int64_t retry_after_of(const struct transfer *transfer) {
-  size_t length;
+  size_t length, date_length;
   const char *value = transfer_header(transfer, "Retry-After", &length);
-  return value == NULL ? -1 : retry_after_parse(value, length, (int64_t)time(NULL));
+  if (value == NULL) return -1;
+  const char *date = transfer_header(transfer, "Date", &date_length);
+  int64_t now = date == NULL ? -1 : retry_date_parse(date, date_length);
+  return retry_after_parse(value, length, now < 0 ? (int64_t)time(NULL) : now);
 }
 
 static int http_version_of(CURL *easy) {

@@ -33,6 +33,17 @@ return function(internal)
     return false
   end
 
+  -- Whether a function was ended by lua's own handler of Ctrl-C: that is meant for the script, and not the function's failure.
+  local function is_interruption(err)
+    return type(err) == "string" and err:find("interrupted!$") ~= nil
+  end
+
+  -- Ends the call and passes on what a function has raised.
+  local function give_way(call, err)
+    internal.cancel(call)
+    error(err, 0)
+  end
+
   -- Tells on_event what has happened. A call is not lost because that fails: the first failure is reported, once.
   local function tell(call, on_event)
     if not on_event then return end
@@ -40,6 +51,7 @@ return function(internal)
       -- The events of calls that on_event itself makes would have no end.
       local ok, err = true, nil
       if not is_inside(on_event) then ok, err = call_function(on_event, event) end
+      if not ok and is_interruption(err) then give_way(call, err) end
       if not ok and not has_failed[on_event] then
         has_failed[on_event] = true
         io.stderr:write("uipath: on_event failed: ", tostring(err), "\n")
@@ -64,6 +76,7 @@ return function(internal)
       return
     end
     local ok, token, seconds = call_function(access_token)
+    if not ok and is_interruption(token) then give_way(call, token) end
     local why = objection(ok, token, seconds)
     if why then
       internal.refuse(call, "access_token: " .. why, true)
