@@ -175,6 +175,25 @@ function tenant.program(name)
   return os.getenv "BUILD" .. "/support/" .. name
 end
 
+---Starts spec/support/proxy.c in front of a port.
+---@param port integer
+---@param mode? string
+---@return { port: integer, stop: fun(): string[] } proxy stop gives the requests that it got
+function tenant.proxy(port, mode)
+  local command = ("exec env -u LD_PRELOAD %s %d %s"):format(tenant.program "proxy", port, tenant.quoted(mode or ""))
+  local pipe = assert(io.popen(command))
+  local pid, own_port = pipe:read("*l"):match "^ready (%d+) (%d+)$"
+  local proxy = { port = math.floor(tonumber(own_port)) }
+  function proxy.stop()
+    os.execute("kill " .. pid)
+    local requests = {}
+    for line in pipe:lines() do requests[#requests + 1] = line end
+    pipe:close()
+    return requests
+  end
+  return proxy
+end
+
 ---Runs a program in spec/support/host.c, which gives it the functions of `host`.
 ---@param threads? integer each runs the program in a Lua state of its own
 ---@return string output
