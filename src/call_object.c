@@ -104,7 +104,8 @@ static lua_Hook main_hook_of(lua_State *L) {
 static bool await(lua_State *L, struct call *call, double seconds) {
   if (call_phase(call) == CALL_DONE) return true;
   lua_Hook main_hook = main_hook_of(L);
-  int64_t deadline_ms = seconds < 0 ? INT64_MAX : clock_monotonic_ms() + (int64_t)(seconds * 1000 + 0.999);
+  /* Rather a millisecond late than early: the clock's own milliseconds are rounded down. */
+  int64_t deadline_ms = seconds < 0 ? INT64_MAX : clock_monotonic_ms() + (seconds > 0 ? (int64_t)(seconds * 1000) + 1 : 0);
   enum engine_wait_result result;
   while ((result = engine_await(&call, 1, deadline_ms)) == ENGINE_WAIT_INTERRUPTED) run_hooks(L, call, main_hook);
   return result == ENGINE_WAIT_READY;
