@@ -37,6 +37,7 @@ PLAIN_SOURCES  := $(wildcard src/engine/*.c) src/json/scan.c src/json/number.c
 MODULE_SOURCES := $(wildcard src/*.c) $(filter-out $(PLAIN_SOURCES),$(wildcard src/json/*.c)) $(PLAIN_SOURCES)
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
 PLAIN_OBJECTS  := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
+SPEC_PROGRAMS  := $(patsubst spec/support/%.c,$(BUILD)/support/%,$(wildcard spec/support/*.c))
 UNIT_TESTS     := $(patsubst spec/unit/%.c,$(BUILD)/unit/%,$(wildcard spec/unit/*_test.c))
 LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
 
@@ -63,13 +64,20 @@ $(BUILD)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(CURL_LIBS) $(UNIT_LIBS) -lm
 
+programs: $(SPEC_PROGRAMS)
+
+# The specs' own programs. The module finds Lua in the program that has loaded it, which may have functions of the C library's names.
+$(BUILD)/support/%: spec/support/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE))
+
 # Of JSON's tests some run the Lua half.
 $(BUILD)/unit/json_%: UNIT_CFLAGS = $(LUA_INCLUDE)
 
 # This one decides which allocations fail.
 $(BUILD)/unit/no_memory_test: UNIT_LIBS = $(foreach name,malloc calloc realloc strdup strndup free,-Wl,--wrap=$(name))
 
--include $(MODULE_OBJECTS:.o=.d) $(UNIT_TESTS:=.d)
+-include $(MODULE_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(SPEC_PROGRAMS:=.d)
 
 install: module ## install under PREFIX (DESTDIR is honoured)
 	install -d '$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)'
@@ -133,4 +141,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 
-.PHONY: print-build module unit install shell-env rock-vars run test test-asan test-tsan test-valgrind test-gc bench fuzz lint clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run test test-asan test-tsan test-valgrind test-gc bench fuzz lint clean help

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/clock.h"
 #include "engine/engine.h"
 #include "error.h"
 #include "request.h"
@@ -103,13 +104,10 @@ static lua_Hook main_hook_of(lua_State *L) {
 static bool await(lua_State *L, struct call *call, double seconds) {
   if (call_phase(call) == CALL_DONE) return true;
   lua_Hook main_hook = main_hook_of(L);
-  int64_t timeout_ms = seconds < 0 ? -1 : (int64_t)(seconds * 1000 + 0.999);
+  /* Rather a millisecond late than early: the clock's own milliseconds are rounded down. */
+  int64_t deadline_ms = seconds < 0 ? INT64_MAX : clock_monotonic_ms() + (seconds > 0 ? (int64_t)(seconds * 1000) + 1 : 0);
   enum engine_wait_result result;
-  /* Interruptions that lead to nothing do not lengthen a wait by much: each comes from an event. */
-  while ((result = engine_wait(call, timeout_ms)) == ENGINE_WAIT_INTERRUPTED) {
-    run_hooks(L, call, main_hook);
-    if (timeout_ms == 0) return false;
-  }
+  while ((result = engine_await(&call, 1, deadline_ms)) == ENGINE_WAIT_INTERRUPTED) run_hooks(L, call, main_hook);
   return result == ENGINE_WAIT_READY;
 }
 
@@ -229,7 +227,7 @@ static int call_cancel(lua_State *L) {
 
 static int call_fd(lua_State *L) {
   struct call_object *object = check_object(L, 1);
-  int descriptor = object->usage != NULL ? -1 : engine_call_fd(object->call);
+  int descriptor = engine_call_fd(object->call);
   if (descriptor < 0) return luaL_error(L, "no descriptor is to be had for this call");
   lua_pushinteger(L, descriptor);
   return 1;
@@ -295,7 +293,7 @@ static int internal_step(lua_State *L) {
   return 1;
 }
 
-/* give(call, token [, seconds]) and refuse(call, message) */
+/* give(call, token [, seconds]); refuse(call, message [, for_all]) */
 static int internal_give(lua_State *L) {
   struct call_object *object = check_object(L, 1);
   double seconds = check_seconds(L, 3);
@@ -305,7 +303,7 @@ static int internal_give(lua_State *L) {
 
 static int internal_refuse(lua_State *L) {
   struct call_object *object = check_object(L, 1);
-  engine_refuse_token(object->call, luaL_checkstring(L, 2));
+  engine_refuse_token(object->call, luaL_checkstring(L, 2), lua_toboolean(L, 3) != 0);
   return 0;
 }
 
@@ -358,6 +356,13 @@ static int internal_events(lua_State *L) {
   return 1;
 }
 
+/* options(call) → the resolved options of its client; nil once the results have been taken */
+static int internal_options(lua_State *L) {
+  if (check_object(L, 1)->has_results) lua_pushnil(L);
+  else lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
 /* results(call) → value, response or nil, err */
 static int internal_results(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -367,9 +372,9 @@ static int internal_results(lua_State *L) {
 
 void call_push_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"start", internal_start},   {"start_token", internal_start_token}, {"step", internal_step},   {"give", internal_give},
-      {"refuse", internal_refuse}, {"events", internal_events},           {"results", internal_results}, {"done", call_done},
-      {"cancel", call_cancel},     {"fd", call_fd},                       {NULL, NULL},
+      {"start", internal_start},     {"start_token", internal_start_token}, {"step", internal_step},     {"give", internal_give},
+      {"refuse", internal_refuse},   {"events", internal_events},           {"results", internal_results},
+      {"options", internal_options}, {"cancel", call_cancel},               {"fd", call_fd},             {NULL, NULL},
   };
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);

@@ -343,13 +343,6 @@ static int internal_now(lua_State *L) {
   return 1;
 }
 
-/* options(client) → the resolved options; for uipath.functions alone, they hold secrets */
-static int internal_options(lua_State *L) {
-  client_check(L, 1);
-  lua_getiuservalue(L, 1, 1);
-  return 1;
-}
-
 /* token(client, call) and access_token(client, call): the results of a token call that is done */
 static int internal_token(lua_State *L) {
   return push_token_results(L, 2);
@@ -362,7 +355,7 @@ static int internal_access_token(lua_State *L) {
 /* Adds to the table on top what uipath.functions needs of clients. [-0, +0] */
 static void add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"options", internal_options}, {"method", internal_method}, {"now", internal_now}, {"token", internal_token}, {"access_token", internal_access_token}, {NULL, NULL}};
+      {"method", internal_method}, {"now", internal_now}, {"token", internal_token}, {"access_token", internal_access_token}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }
 

@@ -100,11 +100,12 @@ static void push_message(lua_State *L, int index) {
 int error_check(lua_State *L) {
   luaL_checkany(L, 1);
   if (!lua_isnil(L, 1)) return lua_gettop(L);
+  lua_settop(L, 2);
   char where[LUA_IDSIZE + 16];
   error_position(L, where, sizeof where);
   if (where[0] != '\0') lua_pushfstring(L, "%s: ", where);
   else lua_pushliteral(L, "");
-  if (lua_isnoneornil(L, 2)) lua_pushliteral(L, "no value, and no error");
+  if (lua_isnil(L, 2)) lua_pushliteral(L, "no value, and no error");
   else push_message(L, 2);
   lua_concat(L, 2);
   return lua_error(L);

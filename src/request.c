@@ -123,6 +123,32 @@ static void append_odata_options(lua_State *L, struct call_request *request, int
   }
 }
 
+/* The parameter of that name whose value, a plain one or a list, is on top. [-1, +0] */
+static void append_any(lua_State *L, struct call_request *request, bool *has_query, const char *name, size_t name_length) {
+  if (lua_istable(L, -1)) {
+    odata_push_list(L, lua_gettop(L), name);
+    lua_remove(L, -2);
+  } else {
+    push_text(L, name);
+  }
+  append_parameter(L, request, has_query, name, name_length);
+}
+
+/* The options whose names begin with `$`: sent as they are. */
+static void append_dollar_options(lua_State *L, struct call_request *request, int options, bool odata, bool *has_query) {
+  for (lua_pushnil(L); lua_next(L, options) != 0;) {
+    size_t length;
+    const char *name = lua_tolstring(L, -2, &length); /* check_names has seen to it that all are strings */
+    if (name[0] != '$') {
+      lua_pop(L, 1);
+      continue;
+    }
+    if (odata && *has_query && url_has_parameter(request->url.data, request->url.length, name + 1, length - 1))
+      luaL_error(L, "the parameter '%s' is given twice", name + 1);
+    append_any(L, request, has_query, name, length);
+  }
+}
+
 /* options.query: any other parameters. */
 static void append_query(lua_State *L, struct call_request *request, int options, bool *has_query) {
   lua_getfield(L, options, "query");
@@ -136,13 +162,7 @@ static void append_query(lua_State *L, struct call_request *request, int options
     if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "query must have strings as names, not a %s", luaL_typename(L, -2));
     const char *name = lua_tolstring(L, -2, &length);
     if (length == 0) luaL_error(L, "query must not have an empty name");
-    if (lua_istable(L, -1)) {
-      odata_push_list(L, lua_gettop(L), name);
-      lua_remove(L, -2);
-    } else {
-      push_text(L, name);
-    }
-    append_parameter(L, request, has_query, name, length);
+    append_any(L, request, has_query, name, length);
   }
   lua_pop(L, 1);
 }
@@ -259,7 +279,11 @@ static enum url_level read_level(lua_State *L, int options) {
 static void check_names(lua_State *L, int options) {
   for (lua_pushnil(L); lua_next(L, options) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "options must have names, not a %s as key", luaL_typename(L, -2));
-    if (!is_one_of(lua_tostring(L, -2), call_options)) suggest_unknown(L, "option", lua_tostring(L, -2), call_options);
+    size_t length;
+    const char *name = lua_tolstring(L, -2, &length);
+    bool is_known = is_one_of(name, call_options) || (name[0] == '$' && length > 1 && !text_has_control(name, length));
+    /* A key may go on behind a NUL. */
+    if (!is_known || strlen(name) != length) suggest_unknown(L, "option", name, call_options);
   }
 }
 
@@ -349,6 +373,7 @@ const char *request_build(lua_State *L, struct call_request *request, const char
   if (options != 0) {
     bool has_query = facts.has_query;
     append_odata_options(L, request, options, facts.odata, &has_query);
+    append_dollar_options(L, request, options, facts.odata, &has_query);
     append_query(L, request, options, &has_query);
   }
   add_body(L, request, options, body);

@@ -121,6 +121,7 @@ struct call_answer {
   char *token; /* malloc'ed secret */
   int64_t lifetime_ms;
   char *refusal; /* malloc'ed message: there is no token to be had */
+  bool for_all;  /* by anyone who waits for that source, not this call alone */
 };
 
 struct call {
@@ -133,7 +134,7 @@ struct call {
   struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
   /* The rest is guarded by the engine's mutex. */
   int descriptor;            /* engine_call_fd's, closed with the call; -1: none yet */
-  int waiter;                /* that of a thread blocked in engine_wait; -1: none */
+  int waiter;                /* that of a thread blocked in engine_await; -1: none */
   bool in_inbox;             /* there is something new in what follows for the driver to see */
   struct call *next;         /* in the inbox */
   bool cancel_asked;

@@ -22,6 +22,8 @@
 #define LONGEST_STOP_S 1
 /* A driver without timers looks up this often; only a bound, every event wakes it. */
 #define LONGEST_SLEEP_MS 60000
+/* A caller that waits looks up this often: a signal that comes just before it falls asleep does not wake it. */
+#define LONGEST_CALLER_SLEEP_MS 50
 
 struct engine {
   pthread_mutex_t mutex;       /* guards all but `loop`, which belongs to the driver */
@@ -30,27 +32,34 @@ struct engine {
   bool driven;                 /* somebody has the loop */
   bool thread_exists;
   bool stopping;
+  bool closed;                 /* the process is ending, and nothing will ever be driven again */
   pthread_t thread;
   size_t under_way;            /* loop.under_way, when the last driver left */
   int64_t next_timer;          /* likewise, monotonic ms */
   int64_t thread_wakes_at;     /* the thread sleeps at most until then, monotonic ms */
+  pthread_mutex_t turning;     /* held by the driver but while it sleeps; taken before `mutex` */
   struct loop loop;
 };
 
-static pthread_mutex_t creation_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct engine *current_engine; /* guarded by creation_mutex; this process's, NULL until the first call */
+static pthread_mutex_t creation_mutex = PTHREAD_MUTEX_INITIALIZER; /* taken before an engine's mutexes */
+static _Atomic(struct engine *) current_engine; /* this process's, NULL until the first call; made with creation_mutex held */
 
 /* ======================================================================== */
 /* Beginning, fork and end                                                  */
 /* ======================================================================== */
 
+/* No turn may be half done while the process is copied: libcurl's and OpenSSL's own locks would stay locked in the child for good. */
 static void before_fork(void) {
   pthread_mutex_lock(&creation_mutex);
+  struct engine *engine = current_engine;
+  if (engine != NULL) pthread_mutex_lock(&engine->turning);
   token_sources_before_fork();
 }
 
 static void after_fork_in_parent(void) {
+  struct engine *engine = current_engine;
   token_sources_after_fork();
+  if (engine != NULL) pthread_mutex_unlock(&engine->turning);
   pthread_mutex_unlock(&creation_mutex);
 }
 
@@ -64,9 +73,7 @@ static void after_fork_in_child(void) {
 /* Stops the thread and frees everything, unless somebody else is driving still. Before OpenSSL's own exit handler: that was
    registered earlier, when libcurl was initialised. */
 static void stop_at_exit(void) {
-  pthread_mutex_lock(&creation_mutex);
   struct engine *engine = current_engine;
-  pthread_mutex_unlock(&creation_mutex);
   if (engine == NULL) return;
 
   struct timespec until;
@@ -79,6 +86,7 @@ static void stop_at_exit(void) {
   while (engine->driven && pthread_cond_timedwait(&engine->changed, &engine->mutex, &until) == 0) continue;
   bool is_free = !engine->driven;
   engine->driven = true; /* for good: nobody may take the loop any more */
+  engine->closed = is_free;
   bool joins = is_free && engine->thread_exists;
   pthread_mutex_unlock(&engine->mutex);
   if (joins) pthread_join(engine->thread, NULL);
@@ -99,6 +107,7 @@ static struct engine *new_engine(void) {
   pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   pthread_mutex_init(&engine->mutex, NULL);
+  pthread_mutex_init(&engine->turning, NULL);
   pthread_cond_init(&engine->changed, &attributes);
   pthread_condattr_destroy(&attributes);
   engine->inbox_end = &engine->inbox;
@@ -112,19 +121,19 @@ static struct engine *new_engine(void) {
 /* This process's engine, made at the first call. NULL: no memory. */
 static struct engine *get_engine(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
+  struct engine *engine = current_engine;
+  if (engine != NULL) return engine;
   pthread_once(&once, initialise_process);
   pthread_mutex_lock(&creation_mutex);
   if (current_engine == NULL) current_engine = new_engine();
-  struct engine *engine = current_engine;
+  engine = current_engine;
   pthread_mutex_unlock(&creation_mutex);
   return engine;
 }
 
 /* The engine a call was submitted to, if it is this process's; else NULL: the call was left behind by a fork. */
 static struct engine *engine_of(const struct call *call) {
-  pthread_mutex_lock(&creation_mutex);
   struct engine *engine = current_engine;
-  pthread_mutex_unlock(&creation_mutex);
   return engine == call->engine ? engine : NULL;
 }
 
@@ -159,6 +168,17 @@ static void signal_descriptor(int descriptor) {
   if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) return;
 }
 
+static bool is_ready(struct call *call) {
+  return call_phase(call) >= CALL_ASKING || atomic_load_explicit(&call->has_events, memory_order_acquire);
+}
+
+/* The owner has seen to what made the call ready: its descriptor is readable no longer. With the mutex held. */
+static void calm_owner(struct call *call) {
+  uint64_t count;
+  if (call->descriptor < 0 || is_ready(call)) return;
+  while (read(call->descriptor, &count, sizeof count) > 0) continue;
+}
+
 /* With the mutex held. */
 static void wake_owner(struct call *call) {
   signal_descriptor(call->descriptor);
@@ -191,7 +211,11 @@ void engine_call_asks(struct call *call) {
 }
 
 void engine_call_goes_on(struct call *call) {
-  if (call_phase(call) == CALL_ASKING) set_phase(call, CALL_ACTIVE);
+  if (call_phase(call) != CALL_ASKING) return;
+  pthread_mutex_lock(&call->engine->mutex);
+  set_phase(call, CALL_ACTIVE);
+  calm_owner(call);
+  pthread_mutex_unlock(&call->engine->mutex);
 }
 
 void engine_call_event(struct call *call, const struct call_event *event) {
@@ -206,10 +230,6 @@ void engine_call_event(struct call *call, const struct call_event *event) {
   atomic_store_explicit(&call->has_events, true, memory_order_release);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
-}
-
-static bool is_ready(struct call *call) {
-  return call_phase(call) >= CALL_ASKING || atomic_load_explicit(&call->has_events, memory_order_acquire);
 }
 
 /* ======================================================================== */
@@ -240,11 +260,10 @@ static void read_inbox(struct engine *engine) {
     if (call_phase(call) != CALL_DONE) {
       if (call->flight == NULL) flight_start(loop, call_retain(call), cancelled);
       else if (cancelled) flight_cancel(call->flight);
-      if (answer.token != NULL && call->flight != NULL)
-        token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
-      if (answer.refusal != NULL && call->flight != NULL)
-        token_cache_give_up(loop, call->request.token_source, answer.refusal);
+      if (answer.refusal != NULL && call->flight != NULL) token_cache_give_up(loop, call->flight, answer.refusal, answer.for_all);
     }
+    /* A token that took longer than its call could wait serves the next. */
+    if (answer.token != NULL) token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
     secret_free(answer.token);
     free(answer.refusal);
   }
@@ -256,17 +275,27 @@ static bool any_ready(struct call *const *calls, size_t count) {
   return false;
 }
 
-/* Drives until one of the calls is ready, the deadline (monotonic ms) has passed, or a signal may have come. The caller has the loop. */
+/* One round of everything that can be done without waiting. */
+static void turn(struct engine *engine) {
+  pthread_mutex_lock(&engine->turning);
+  read_inbox(engine);
+  loop_turn(&engine->loop);
+  pthread_mutex_unlock(&engine->turning);
+}
+
+/* How long a caller may sleep until its deadline (monotonic ms, INT64_MAX: none); <= 0: it has passed. */
+static int64_t caller_sleep(int64_t deadline) {
+  int64_t left = deadline == INT64_MAX ? INT64_MAX : deadline - clock_monotonic_ms();
+  return left < LONGEST_CALLER_SLEEP_MS ? left : LONGEST_CALLER_SLEEP_MS;
+}
+
+/* Drives until one of the calls is ready, the deadline has passed, or a signal may have come. The caller has the loop. */
 static enum engine_wait_result drive_for(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
   for (;;) {
-    read_inbox(engine);
-    loop_turn(&engine->loop);
+    turn(engine);
     if (any_ready(calls, count)) return ENGINE_WAIT_READY;
-    int64_t left = LONGEST_SLEEP_MS;
-    if (deadline != INT64_MAX) {
-      left = deadline - clock_monotonic_ms();
-      if (left <= 0) return ENGINE_WAIT_TIMEOUT;
-    }
+    int64_t left = caller_sleep(deadline);
+    if (left <= 0) return ENGINE_WAIT_TIMEOUT;
     int patience = loop_patience(&engine->loop, left);
     if (patience > 0 && !loop_sleep(&engine->loop, patience) && loop_patience(&engine->loop, left) > 0)
       /* Neither the network nor a timer: a wake-up, or a signal, which poll tells by returning early. */
@@ -278,8 +307,7 @@ static enum engine_wait_result drive_for(struct engine *engine, struct call *con
 static void drive_until_idle(struct engine *engine) {
   bool goes_on = true;
   while (goes_on) {
-    read_inbox(engine);
-    loop_turn(&engine->loop);
+    turn(engine);
     pthread_mutex_lock(&engine->mutex);
     goes_on = !engine->stopping && (engine->loop.under_way > 0 || engine->inbox != NULL);
     pthread_mutex_unlock(&engine->mutex);
@@ -399,64 +427,65 @@ static enum engine_wait_result lead(struct engine *engine, struct call *const *c
 
 /* Leaves the driving to another and sleeps until told. With the mutex held on entry and return. */
 static enum engine_wait_result follow(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  int64_t left = caller_sleep(deadline);
+  if (left <= 0) return ENGINE_WAIT_TIMEOUT;
   int descriptor = new_descriptor();
   for (size_t i = 0; i < count; i++) calls[i]->waiter = descriptor;
   pthread_mutex_unlock(&engine->mutex);
   struct pollfd poll_for = {.fd = descriptor, .events = POLLIN};
-  int64_t left = deadline == INT64_MAX ? LONGEST_SLEEP_MS : deadline - clock_monotonic_ms();
-  if (descriptor < 0 && left > 1) left = 1; /* no descriptor left: look again and again */
-  if (left > LONGEST_SLEEP_MS) left = LONGEST_SLEEP_MS;
-  int ready = left <= 0 ? 0 : poll(&poll_for, descriptor < 0 ? 0 : 1, (int)left);
-  bool interrupted = ready < 0 && errno == EINTR;
+  if (descriptor < 0) left = 1; /* no descriptor left: look again and again */
+  int ready = poll(&poll_for, descriptor < 0 ? 0 : 1, (int)left);
   pthread_mutex_lock(&engine->mutex);
   for (size_t i = 0; i < count; i++) calls[i]->waiter = -1;
   if (descriptor >= 0) close(descriptor);
-  return interrupted ? ENGINE_WAIT_INTERRUPTED : ENGINE_WAIT_READY;
+  return ready > 0 ? ENGINE_WAIT_READY : ENGINE_WAIT_INTERRUPTED;
+}
+
+/* Ends a call that no engine has any more. */
+static void end_as_cancelled(struct call *call, const char *message) {
+  call->reply = (struct call_reply){.error = CALL_CANCELLED, .retry_after_ms = -1};
+  call->reply.message = strdup(message);
+  set_phase(call, CALL_DONE);
 }
 
 /* A call that a fork left behind: its engine lives on in the parent alone. */
 static void abandon(struct call *call) {
-  call->reply = (struct call_reply){.error = CALL_CANCELLED, .retry_after_ms = -1};
-  call->reply.message = strdup("the call was started before a fork and goes on in the parent process");
-  set_phase(call, CALL_DONE);
+  end_as_cancelled(call, "the call was started before a fork and goes on in the parent process");
 }
 
-/* Calls of one engine; those of another are ended first. NULL: one of them is done by that. */
-static struct engine *engine_of_all(struct call *const *calls, size_t count) {
-  struct engine *engine = NULL;
+static void end_at_exit(struct call *call) {
+  end_as_cancelled(call, "the process is ending");
+}
+
+/* Ends the first call that a fork left behind, if there is one, and gives whether it did. */
+static bool abandon_one(struct call *const *calls, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    engine = engine_of(calls[i]);
-    if (engine != NULL) continue;
+    if (engine_of(calls[i]) != NULL) continue;
     abandon(calls[i]);
-    return NULL;
+    return true;
   }
-  return engine;
+  return false;
 }
 
-enum engine_wait_result engine_wait_any(struct call *const *calls, size_t count, int64_t timeout_ms) {
+static bool any_done(struct call *const *calls, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (call_phase(calls[i]) == CALL_DONE) return true;
+  return false;
+}
+
+enum engine_wait_result engine_await(struct call *const *calls, size_t count, int64_t deadline_ms) {
   if (count == 0) return ENGINE_WAIT_TIMEOUT;
-  if (any_ready(calls, count)) return ENGINE_WAIT_READY;
-  struct engine *engine = engine_of_all(calls, count);
-  if (engine == NULL) return ENGINE_WAIT_READY;
-  int64_t deadline = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
+  if (any_done(calls, count) || abandon_one(calls, count) || any_ready(calls, count)) return ENGINE_WAIT_READY;
+  struct engine *engine = calls[0]->engine;
   enum engine_wait_result result = ENGINE_WAIT_READY;
   pthread_mutex_lock(&engine->mutex);
   while (!any_ready(calls, count) && result == ENGINE_WAIT_READY) {
-    if (engine->stopping && engine->driven) {
-      result = ENGINE_WAIT_TIMEOUT; /* the process is ending in another thread */
-    } else if (!engine->driven) {
-      result = lead(engine, calls, count, deadline);
-    } else {
-      result = follow(engine, calls, count, deadline);
-      if (result == ENGINE_WAIT_READY && clock_monotonic_ms() >= deadline) result = ENGINE_WAIT_TIMEOUT;
-    }
+    if (engine->closed) end_at_exit(calls[0]);
+    else if (engine->driven) result = follow(engine, calls, count, deadline_ms);
+    else result = lead(engine, calls, count, deadline_ms);
   }
   pthread_mutex_unlock(&engine->mutex);
   return any_ready(calls, count) ? ENGINE_WAIT_READY : result;
-}
-
-enum engine_wait_result engine_wait(struct call *call, int64_t timeout_ms) {
-  return engine_wait_any(&call, 1, timeout_ms);
 }
 
 /* ======================================================================== */
@@ -485,10 +514,9 @@ void engine_submit(struct call *call, bool caller_waits) {
   }
   set_phase(call, CALL_ACTIVE);
   pthread_mutex_lock(&engine->mutex);
-  bool stopping = engine->stopping;
-  if (!stopping) post(engine, call, caller_waits);
+  if (engine->stopping) end_at_exit(call);
+  else post(engine, call, caller_waits);
   pthread_mutex_unlock(&engine->mutex);
-  if (stopping) abandon(call);
 }
 
 void engine_cancel(struct call *call) {
@@ -508,7 +536,12 @@ void engine_cancel(struct call *call) {
 
 int engine_call_fd(struct call *call) {
   struct engine *engine = engine_of(call);
-  if (engine == NULL) return -1;
+  if (engine == NULL) {
+    /* Never submitted, or left behind by a fork: there is nothing to wait for. */
+    if (call->descriptor < 0) call->descriptor = new_descriptor();
+    signal_descriptor(call->descriptor);
+    return call->descriptor;
+  }
   pthread_mutex_lock(&engine->mutex);
   if (call->descriptor < 0) {
     call->descriptor = new_descriptor();
@@ -524,10 +557,13 @@ static void answer(struct call *call, struct call_answer given) {
   struct engine *engine = engine_of(call);
   if (engine != NULL) {
     pthread_mutex_lock(&engine->mutex);
-    if (call_phase(call) == CALL_ASKING && call->answer.token == NULL && call->answer.refusal == NULL) {
+    enum call_phase phase = call_phase(call);
+    bool is_wanted = phase == CALL_ASKING || (phase == CALL_DONE && given.token != NULL);
+    if (is_wanted && !engine->stopping && call->answer.token == NULL && call->answer.refusal == NULL) {
       call->answer = given;
       given = (struct call_answer){0};
-      set_phase(call, CALL_ACTIVE);
+      if (phase == CALL_ASKING) set_phase(call, CALL_ACTIVE);
+      calm_owner(call);
       post(engine, call, false);
     }
     pthread_mutex_unlock(&engine->mutex);
@@ -540,19 +576,26 @@ void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms
   answer(call, (struct call_answer){.token = strdup(value), .lifetime_ms = lifetime_ms});
 }
 
-void engine_refuse_token(struct call *call, const char *message) {
-  answer(call, (struct call_answer){.refusal = strdup(message)});
+void engine_refuse_token(struct call *call, const char *message, bool for_all) {
+  answer(call, (struct call_answer){.refusal = strdup(message), .for_all = for_all});
+}
+
+/* Takes the list; with the mutex held, or where nobody else has the call. */
+static struct call_event *take_events(struct call *call) {
+  struct call_event *events = call->events;
+  call->events = NULL;
+  call->events_end = &call->events;
+  atomic_store_explicit(&call->has_events, false, memory_order_release);
+  return events;
 }
 
 struct call_event *engine_take_events(struct call *call) {
   if (!atomic_load_explicit(&call->has_events, memory_order_acquire)) return NULL;
   struct engine *engine = engine_of(call);
-  if (engine == NULL) return NULL;
+  if (engine == NULL) return take_events(call);
   pthread_mutex_lock(&engine->mutex);
-  struct call_event *events = call->events;
-  call->events = NULL;
-  call->events_end = &call->events;
-  atomic_store_explicit(&call->has_events, false, memory_order_release);
+  struct call_event *events = take_events(call);
+  calm_owner(call);
   pthread_mutex_unlock(&engine->mutex);
   return events;
 }

@@ -12,7 +12,7 @@
 #include "token.h"
 #include "transport.h"
 
-/* Hands a filled-in call over; never blocks on the network, never fails (a failure becomes the call's reply). caller_waits: engine_wait
+/* Hands a filled-in call over; never blocks on the network, never fails (a failure becomes the call's reply). caller_waits: engine_await
    follows at once, so that no thread need be woken. After this the request belongs to the engine until CALL_DONE. */
 void engine_submit(struct call *call, bool caller_waits);
 
@@ -22,22 +22,20 @@ enum engine_wait_result {
   ENGINE_WAIT_INTERRUPTED /* perhaps by a signal: run Lua's hooks, then wait again */
 };
 
-/* Blocks until the call is ready, until timeout_ms have passed (< 0: no limit), or until a signal may have been handled. */
-enum engine_wait_result engine_wait(struct call *call, int64_t timeout_ms);
-
-/* The same for any of several: blocks until at least one of them is ready. */
-enum engine_wait_result engine_wait_any(struct call *const *calls, size_t count, int64_t timeout_ms);
+/* Blocks until at least one of the calls is ready, until the deadline (a moment of clock_monotonic_ms; INT64_MAX: none) has passed, or until a
+   signal may have been handled: a caller is never asleep for longer than 0.05 s at a time. */
+enum engine_wait_result engine_await(struct call *const *calls, size_t count, int64_t deadline_ms);
 
 /* Ends the call as cancelled unless it is done already; returns at once, the reply comes as any other. */
 void engine_cancel(struct call *call);
 
-/* The call's own descriptor, readable once the call is ready; made at the first asking, closed with the call. -1: none to be had. */
+/* The call's own descriptor, readable while the call is ready; made at the first asking, closed with the call. -1: none to be had. */
 int engine_call_fd(struct call *call);
 
-/* Answers a call in CALL_ASKING. Gives its token source a token (copied; lifetime_ms < 0: unknown, kept until refused), or tells all who wait for it
-   that there is none: message is copied. Both without effect if the call has ended meanwhile. */
+/* Answers a call in CALL_ASKING. Gives its token source a token (copied; lifetime_ms < 0: unknown, kept until refused), which is welcome even when
+   the call has ended meanwhile. Or tells this call, or all who wait for that source, that there is none: message is copied. */
 void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms);
-void engine_refuse_token(struct call *call, const char *message);
+void engine_refuse_token(struct call *call, const char *message, bool for_all);
 
 /* Takes the events recorded so far, oldest first; the caller frees each with free(). */
 struct call_event *engine_take_events(struct call *call);

@@ -12,6 +12,10 @@
 
 #define MESSAGE_SIZE 512
 
+static const char message_cancelled[] = "the call was cancelled";
+static const char hint_may_have_acted[] =
+    "the server may have acted on it: look before you send it again (idempotent = true lets it be sent again without that)";
+
 static void act(struct flight *flight, enum exchange_action action);
 
 /* ======================================================================== */
@@ -52,16 +56,49 @@ static void finish(struct flight *flight) {
   engine_call_done(call);
 }
 
+static void record_attempt(struct flight *flight, int status, const char *message) {
+  if (!flight->call->request.wants_events) return;
+  struct call_event event = {.kind = EVENT_ATTEMPT,
+                             .attempt = flight->job.exchange.attempts,
+                             .status = status,
+                             .elapsed = (double)(clock_monotonic_ms() - flight->job.sent_ms) / 1000};
+  if (message != NULL) snprintf(event.message, sizeof event.message, "%s", message);
+  engine_call_event(flight->call, &event);
+}
+
+/* Stops the transfer that is under way, if there is one; it was an attempt, too. */
+static void abort_attempt(struct flight *flight, const char *message) {
+  int starts = flight->job.transfer.starts;
+  if (flight->job.transfer.easy == NULL) return;
+  loop_abort(flight->loop, &flight->job);
+  flight->job.exchange.attempts += starts > 1 ? starts : 1;
+  record_attempt(flight, 0, message);
+}
+
+/* What an earlier attempt came to is not what the call comes to. */
+static void forget_answer(struct flight *flight) {
+  struct call_reply *reply = &flight->call->reply;
+  transfer_free(&flight->job.transfer);
+  free(reply->message);
+  free(reply->hint);
+  reply->message = reply->hint = NULL;
+  reply->status = 0;
+  reply->retry_after_ms = -1;
+}
+
 /* Ends the call with an error; message and hint are copied, hint may be NULL. */
 static void fail(struct flight *flight, enum call_error error, bool retryable, const char *message, const char *hint) {
   struct call_reply *reply = &flight->call->reply;
-  loop_abort(flight->loop, &flight->job);
-  transfer_free(&flight->job.transfer);
   reply->error = error;
   reply->retryable = retryable;
   reply->message = strdup(message);
   reply->hint = hint == NULL ? NULL : strdup(hint);
   finish(flight);
+}
+
+static void fail_without_memory(struct flight *flight) {
+  forget_answer(flight);
+  fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
 }
 
 /* What the call is waiting for, for the message of a time-out. */
@@ -70,7 +107,8 @@ static const char *current_wait(const struct flight *flight) {
   if (flight->job.transfer.easy == NULL)
     return flight->turn.service != NULL ? "waiting for its turn" : "waiting to try again";
   if (flight->job.transfer.reply_body.length > 0) return "in the middle of the response's body";
-  if (flight->job.transfer.reply_headers.length > 0) return "after the response's headers";
+  if (flight->job.transfer.headers_complete) return "after the response's headers";
+  if (flight->job.transfer.reply_headers.length > 0) return "in the middle of the response's headers";
   return flight->job.transfer.starts > 0 ? "waiting for the response" : "connecting";
 }
 
@@ -78,7 +116,10 @@ static void fail_at_deadline(struct flight *flight) {
   char message[MESSAGE_SIZE];
   snprintf(message, sizeof message, "no answer within %g s (%s)", (double)flight->call->request.timeout_ms / 1000,
            current_wait(flight));
-  fail(flight, CALL_TIMEOUT, true, message, NULL);
+  bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
+  abort_attempt(flight, message);
+  forget_answer(flight);
+  fail(flight, CALL_TIMEOUT, true, message, may_have_acted ? hint_may_have_acted : NULL);
 }
 
 /* A body streamed from a file may take as long as it moves. */
@@ -103,7 +144,9 @@ static void on_deadline(void *owner) {
 }
 
 void flight_cancel(struct flight *flight) {
-  fail(flight, CALL_CANCELLED, false, "the call was cancelled", NULL);
+  abort_attempt(flight, "cancelled");
+  forget_answer(flight);
+  fail(flight, CALL_CANCELLED, false, message_cancelled, NULL);
 }
 
 /* ======================================================================== */
@@ -118,6 +161,12 @@ static const char *current_url(const struct flight *flight) {
 static void send_now(void *owner) {
   struct flight *flight = owner;
   const struct call_request *request = &flight->call->request;
+  if (flight->token != NULL && !token_is_usable(flight->token, clock_boot_ms())) {
+    /* It grew old while others had their turn. */
+    turn_end(&flight->turn);
+    act(flight, EXCHANGE_GET_TOKEN);
+    return;
+  }
   loop_send(flight->loop, &flight->job,
             &(struct transfer_request){
                 .method = request->method,
@@ -136,12 +185,13 @@ static void send_now(void *owner) {
 static void send_when_allowed(struct flight *flight) {
   struct service *service = service_of(flight->loop, current_url(flight));
   if (service == NULL) {
-    fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
+    fail_without_memory(flight);
     return;
   }
   int64_t held_until = service_held_until(service);
   if (held_until > clock_monotonic_ms()) {
     if (held_until >= flight->job.exchange.deadline_ms) {
+      forget_answer(flight);
       flight->call->reply.retry_after_ms = held_until - clock_monotonic_ms();
       fail(flight, CALL_RATE_LIMIT, true, "the service takes no more requests before RateLimit-Reset, which lies beyond the timeout", NULL);
       return;
@@ -177,16 +227,6 @@ static bool resolve_redirect(struct flight *flight, int status) {
   return true;
 }
 
-static void record_attempt(struct flight *flight, const struct transfer_end *end, int64_t now) {
-  if (!flight->call->request.wants_events) return;
-  struct call_event event = {.kind = EVENT_ATTEMPT,
-                             .attempt = flight->job.exchange.attempts,
-                             .status = end->status,
-                             .elapsed = (double)(now - flight->job.sent_ms) / 1000};
-  if (end->message != NULL) snprintf(event.message, sizeof event.message, "%s", end->message);
-  engine_call_event(flight->call, &event);
-}
-
 static void record_retry(struct flight *flight, double delay) {
   if (!flight->call->request.wants_events) return;
   engine_call_event(flight->call, &(struct call_event){.kind = EVENT_RETRY,
@@ -203,11 +243,14 @@ static void finish_as_answered(struct flight *flight) {
     reply->error = CALL_AUTH;
     if (flight->job.exchange.renewed) {
       reply->message = strdup("the token was refused, and so was a fresh one");
-      reply->hint = strdup("the token is valid for another organization, tenant or service: check base_url, organization and tenant");
+      reply->hint = strdup("a fresh token was refused, too: it is of another organization, tenant or service; check base_url, organization and "
+                           "tenant");
     } else {
       reply->message = strdup("the access token was refused");
       reply->hint = strdup("access_token has expired or is of another organization: give a new one, or client_id and client_secret");
     }
+  } else if (flight->job.exchange.reason == retry_may_have_acted && reply->hint == NULL) {
+    reply->hint = strdup(hint_may_have_acted);
   }
   finish(flight);
 }
@@ -227,6 +270,11 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
   free(reply->hint);
   reply->message = end->message == NULL ? NULL : strdup(end->message);
   reply->hint = end->hint == NULL ? NULL : strdup(end->hint);
+  if (end->outcome != RETRY_RESPONSE) {
+    /* Half a response is none. */
+    buffer_free(&flight->job.transfer.reply_headers);
+    buffer_free(&flight->job.transfer.reply_body);
+  }
 
   struct exchange_answer answer = {.outcome = end->outcome,
                                    .status = end->status,
@@ -234,7 +282,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
                                    .repetitions = end->repetitions,
                                    .within_origin = resolve_redirect(flight, end->status)};
   enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
-  record_attempt(flight, end, now);
+  record_attempt(flight, end->status, end->message);
   if (action == EXCHANGE_PAUSE) record_retry(flight, (double)flight->job.exchange.delay_ms / 1000);
   if (action == EXCHANGE_RENEW_TOKEN) record_retry(flight, 0);
   turn_end(&flight->turn);
@@ -253,9 +301,7 @@ void flight_token_ready(struct flight *flight, struct token *token) {
 
 void flight_token_failed(struct flight *flight, const struct token_failure *failure) {
   struct call_reply *reply = &flight->call->reply;
-  free(reply->message);
-  free(reply->hint);
-  reply->message = reply->hint = NULL;
+  forget_answer(flight);
   reply->code = failure->code == NULL ? NULL : strdup(failure->code);
   reply->status = failure->status;
   reply->retry_after_ms = failure->retry_after_ms;
@@ -278,8 +324,7 @@ static void act(struct flight *flight, enum exchange_action action) {
       send_when_allowed(flight);
       break;
     case EXCHANGE_PAUSE:
-      if (!timers_set(&flight->loop->timers, &flight->job.pause, flight->job.exchange.resume_at))
-        fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
+      if (!timers_set(&flight->loop->timers, &flight->job.pause, flight->job.exchange.resume_at)) fail_without_memory(flight);
       break;
     case EXCHANGE_FINISH:
       finish_as_answered(flight);
@@ -296,6 +341,7 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
   struct flight *flight = cancelled ? NULL : calloc(1, sizeof *flight);
   if (flight == NULL) {
     call->reply.error = cancelled ? CALL_CANCELLED : CALL_NO_MEMORY;
+    call->reply.message = strdup(cancelled ? message_cancelled : "not enough memory");
     engine_call_done(call);
     return;
   }
@@ -323,7 +369,7 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
   loop->under_way++;
   call->flight = flight;
   if (!timers_set(&loop->timers, &flight->deadline, flight->job.exchange.deadline_ms)) {
-    fail(flight, CALL_NO_MEMORY, false, "not enough memory", NULL);
+    fail_without_memory(flight);
     return;
   }
   act(flight, exchange_start(&flight->job.exchange));

@@ -15,16 +15,17 @@ static struct retry_decision no(const char *reason) {
   return (struct retry_decision){.again = false, .reason = reason};
 }
 
+const char retry_may_have_acted[] = "the server may have acted on it";
+
 /* NULL if the attempt may be made again, else why not; without regard to attempts and time. */
 static const char *objection(const struct retry_attempt *attempt) {
-  static const char may_have_acted[] = "the server may have acted on it";
   switch (attempt->outcome) {
     case RETRY_PERMANENT:
       return "trying again cannot help";
     case RETRY_UNSENT:
       return NULL;
     case RETRY_BROKEN:
-      return attempt->repeatable ? NULL : may_have_acted;
+      return attempt->repeatable ? NULL : retry_may_have_acted;
     case RETRY_RESPONSE:
       break;
   }
@@ -32,11 +33,11 @@ static const char *objection(const struct retry_attempt *attempt) {
     case 429:
       return NULL;
     case 503:
-      return attempt->repeatable || attempt->retry_after_ms >= 0 ? NULL : may_have_acted;
+      return attempt->repeatable || attempt->retry_after_ms >= 0 ? NULL : retry_may_have_acted;
     case 408:
     case 502:
     case 504:
-      return attempt->repeatable ? NULL : may_have_acted;
+      return attempt->repeatable ? NULL : retry_may_have_acted;
     default:
       return "the answer is final";
   }
@@ -75,16 +76,20 @@ int64_t retry_seconds_parse(const char *value, size_t length) {
   return i == length || value[i] == ';' || value[i] == ',' || value[i] == ' ' ? ms : -1;
 }
 
-int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now) {
-  const int64_t longest_s = INT64_MAX / 4000;
+int64_t retry_date_parse(const char *value, size_t length) {
   char date[64];
-  int64_t delay_ms = retry_seconds_parse(value, length);
-  if (delay_ms >= 0) return delay_ms;
   if (length == 0 || length >= sizeof date || memchr(value, '\0', length) != NULL) return -1;
   memcpy(date, value, length);
   date[length] = '\0';
   /* libcurl reads all three forms of RFC 9110, section 5.6.7, whatever the locale and time zone. */
-  int64_t then = (int64_t)curl_getdate(date, NULL);
+  return (int64_t)curl_getdate(date, NULL);
+}
+
+int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now) {
+  const int64_t longest_s = INT64_MAX / 4000;
+  int64_t delay_ms = retry_seconds_parse(value, length);
+  if (delay_ms >= 0) return delay_ms;
+  int64_t then = retry_date_parse(value, length);
   if (then == -1) return -1; /* no date; the second before 1970 is given as 1970 */
   if (then <= wall_now) return 0;
   return then - wall_now > longest_s ? longest_s * 1000 : (then - wall_now) * 1000;

@@ -35,12 +35,18 @@ struct retry_decision {
    random half is taken off. A wait that would end at or after the deadline is not begun. */
 struct retry_decision retry_decide(const struct retry_attempt *attempt);
 
+/* The reason of what is not sent again because of its method. */
+extern const char retry_may_have_acted[];
+
 /* Whether the same call may succeed later, by status (408, 429, 5xx but 501 and 505) or outcome: the error's field `retryable`. */
 bool retry_may_succeed_later(enum retry_outcome outcome, int status);
 
 /* Retry-After's value (length bytes): seconds or an HTTP date (all three forms of RFC 9110), against wall_now (s since 1970).
    Gives milliseconds >= 0, or -1 if it is neither. */
 int64_t retry_after_parse(const char *value, size_t length, int64_t wall_now);
+
+/* An HTTP date, in any of the three forms: seconds since 1970, or -1. */
+int64_t retry_date_parse(const char *value, size_t length);
 
 /* RateLimit-Reset and its like: delta seconds ("50", "50.5", "50;w=300"). Milliseconds, or -1. */
 int64_t retry_seconds_parse(const char *value, size_t length);

@@ -60,6 +60,10 @@ void token_release(struct token *token) {
   free(token);
 }
 
+bool token_is_usable(const struct token *token, int64_t now) {
+  return now < token->usable_until;
+}
+
 /* ======================================================================== */
 /* Sources                                                                  */
 /* ======================================================================== */

@@ -57,6 +57,9 @@ struct token *token_new(const char *value, const char *scope, int64_t now, int64
 struct token *token_retain(struct token *token);
 void token_release(struct token *token);
 
+/* Whether a request may go out with it at that moment of clock_boot_ms. */
+bool token_is_usable(const struct token *token, int64_t now);
+
 /* The form body of a client-credentials request; the caller wipes it. false: no memory. */
 bool token_request_form(const struct token_source *source, struct buffer *form);
 const char *token_source_endpoint(const struct token_source *source);
@@ -72,6 +75,9 @@ struct token_reply {
 /* Reads status and body. Gives true and reply->token; or false and the rest (all NULL: no memory). */
 bool token_reply_read(int status, const char *body, size_t length, int64_t now, const struct token_source *source, struct token_reply *reply);
 void token_reply_free(struct token_reply *reply);
+
+/* What to do where something else than a token endpoint answers. */
+extern const char token_hint_wrong_url[];
 
 #define TOKEN_DEFAULT_LIFETIME_MS (3600 * 1000) /* where expires_in is absent or useless: UiPath's own lifetime */
 

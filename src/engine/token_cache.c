@@ -17,6 +17,8 @@
 /* How often a source without a token is looked at, whether anybody still uses it. */
 #define ABANDONED_CHECK_MS 60000
 
+static const struct token_failure no_memory = {.error = CALL_NO_MEMORY, .message = "not enough memory", .retry_after_ms = -1};
+
 struct token_cache {
   struct token_source *source; /* one reference */
   struct loop *loop;
@@ -109,7 +111,7 @@ void token_caches_free(struct loop *loop) {
 }
 
 static bool is_usable(const struct token *token) {
-  return token != NULL && clock_boot_ms() < token->usable_until;
+  return token != NULL && token_is_usable(token, clock_boot_ms());
 }
 
 /* Sets the renewal timer for a moment of clock_boot_ms. Without memory there is no renewal, and the next call fetches. */
@@ -228,14 +230,20 @@ static void on_fetch_end(void *owner, const struct transfer_end *end) {
                                   .hint = end->hint,
                                   .retry_after_ms = -1,
                                   .retryable = retry_may_succeed_later(end->outcome, 0)};
+  if (end->error == CALL_TOO_LARGE) {
+    failure.error = CALL_AUTH;
+    failure.message = "the token endpoint's reply does not end";
+    failure.hint = token_hint_wrong_url;
+  }
   end_fetch(cache);
   fail_fetch(cache, &failure);
 }
 
-/* Begins a fetch unless one is under way, which then lasts at least until deadline_ms. */
+/* Begins a fetch unless one is under way, which then may take as many attempts and lasts at least until deadline_ms. */
 static void fetch(struct token_cache *cache, int max_attempts, int64_t deadline_ms) {
   struct exchange *exchange = &cache->job.exchange;
   if (cache->fetching) {
+    if (max_attempts > exchange->max_attempts) exchange->max_attempts = max_attempts;
     if (deadline_ms > exchange->deadline_ms && timers_set(&cache->loop->timers, &cache->fetch_deadline, deadline_ms))
       exchange->deadline_ms = deadline_ms;
     return;
@@ -246,7 +254,7 @@ static void fetch(struct token_cache *cache, int max_attempts, int64_t deadline_
   if (!token_request_form(cache->source, &cache->form) ||
       !timers_set(&cache->loop->timers, &cache->fetch_deadline, deadline_ms)) {
     end_fetch(cache);
-    fail_fetch(cache, &(struct token_failure){.error = CALL_NO_MEMORY, .message = "not enough memory", .retry_after_ms = -1});
+    fail_fetch(cache, &no_memory);
     return;
   }
   send_fetch(cache);
@@ -293,7 +301,7 @@ void token_cache_request(struct loop *loop, struct flight *flight) {
   }
   struct token_cache *cache = cache_of(loop, source);
   if (cache == NULL) {
-    flight_token_failed(flight, &(struct token_failure){.error = CALL_NO_MEMORY, .message = "not enough memory", .retry_after_ms = -1});
+    flight_token_failed(flight, &no_memory);
     return;
   }
   if (is_usable(cache->token)) {
@@ -320,11 +328,17 @@ void token_cache_give(struct loop *loop, struct token_source *source, const char
   struct token_cache *cache = cache_of(loop, source);
   struct token *token = cache == NULL ? NULL : token_new(value, NULL, clock_boot_ms(), lifetime_ms);
   if (token != NULL) take_token(cache, token);
-  else if (cache != NULL) token_cache_give_up(loop, source, "not enough memory");
+  else if (cache != NULL) tell_failed(cache, &no_memory);
 }
 
-void token_cache_give_up(struct loop *loop, struct token_source *source, const char *message) {
-  struct token_cache *cache = cache_of(loop, source);
-  if (cache != NULL)
-    tell_failed(cache, &(struct token_failure){.error = CALL_AUTH, .message = message, .retry_after_ms = -1});
+void token_cache_give_up(struct loop *loop, struct flight *flight, const char *message, bool for_all) {
+  struct token_failure failure = {.error = CALL_AUTH, .message = message, .retry_after_ms = -1};
+  struct token_cache *cache = cache_of(loop, flight->call->request.token_source);
+  if (cache == NULL || !flight->waits_for_token) return;
+  if (for_all) {
+    tell_failed(cache, &failure);
+  } else {
+    token_cache_leave(flight);
+    flight_token_failed(flight, &failure);
+  }
 }

@@ -15,9 +15,11 @@ void token_cache_leave(struct flight *flight);
 /* The server refused this very token: it is dropped, if it is still the current one. */
 void token_cache_refuse(struct loop *loop, struct token_source *source, const struct token *token);
 
-/* The owner's Lua has a token (copied), or none: message says why. */
+/* The owner's Lua has a token (copied). */
 void token_cache_give(struct loop *loop, struct token_source *source, const char *value, int64_t lifetime_ms);
-void token_cache_give_up(struct loop *loop, struct token_source *source, const char *message);
+
+/* Or it has none, for the flight that waits or, for_all, for all that wait for the same source: message says why. */
+void token_cache_give_up(struct loop *loop, struct flight *flight, const char *message, bool for_all);
 
 void token_caches_free(struct loop *loop);
 

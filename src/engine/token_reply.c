@@ -18,7 +18,7 @@ static const char hint_credentials[] =
     "check client_id and client_secret: the App ID and App Secret of an external application (confidential) of this organization";
 static const char hint_scope[] =
     "grant the application these scopes as application scopes (not user scopes), or ask for fewer; offline_access is never granted here";
-static const char hint_url[] =
+const char token_hint_wrong_url[] =
     "this is not the token endpoint: check base_url, organization and identity_url (Automation Suite and on-premises have other "
     "identity URLs: see deployment)";
 static const char hint_later[] = "the identity server is busy or down: try again later";
@@ -129,7 +129,7 @@ static bool fail_as_told(struct token_reply *reply, const struct token_source *s
   bool read = object ? read_string(error.text, error.length, "code", &code) && read_string(error.text, error.length, "message", &description)
                      : read_string(body, length, "error", &code) && read_string(body, length, "error_description", &description);
   if (read && read_string(body, length, "message", &message)) {
-    const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? hint_url : NULL;
+    const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? token_hint_wrong_url : NULL;
     if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
     if (code != NULL && strcmp(code, "invalid_scope") == 0) hint = hint_scope;
     snprintf(plain, sizeof plain, "the token endpoint answered %d", status);
@@ -150,16 +150,16 @@ bool token_reply_read(int status, const char *body, size_t length, int64_t now, 
   if (found < 0) {
     if (status >= 500 || status == 429) return fail_with_status(reply, source, status, "no JSON", hint_later);
     bool html = looks_like_html(body, length);
-    return fail_with_status(reply, source, status, length == 0 ? "nothing" : html ? "an HTML page instead of JSON" : "no JSON", hint_url);
+    return fail_with_status(reply, source, status, length == 0 ? "nothing" : html ? "an HTML page instead of JSON" : "no JSON", token_hint_wrong_url);
   }
   bool has_error = json_find_member(body, length, "error", &error) == 1 && error.kind != JSON_NULL;
   if (status >= 300 || has_error) return fail_as_told(reply, source, status, body, length);
-  if (found == 0 || member.kind != JSON_STRING) return fail_with_status(reply, source, status, "no usable access_token", hint_url);
+  if (found == 0 || member.kind != JSON_STRING) return fail_with_status(reply, source, status, "no usable access_token", token_hint_wrong_url);
 
   size_t value_length;
   char *scope = NULL, *value = json_member_string(&member, &value_length);
   if (value != NULL && !is_sendable(value, value_length))
-    fail_with_status(reply, source, status, "no usable access_token", hint_url);
+    fail_with_status(reply, source, status, "no usable access_token", token_hint_wrong_url);
   else if (value != NULL && read_string(body, length, "scope", &scope))
     reply->token = token_new(value, scope, now, lifetime_of(body, length));
   secret_free(value);

@@ -11,6 +11,8 @@
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
 #define RECEIVE_BUFFER_BYTES 65536L
+/* Of a response; real ones are a few kilobytes, and this libcurl sets no limit itself. */
+#define LARGEST_HEADERS_BYTES ((size_t)1 << 20)
 
 /* ======================================================================== */
 /* What libcurl calls                                                       */
@@ -33,11 +35,12 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
     /* A status line: what came before was a 100, or a proxy's. */
     transfer->reply_headers.length = 0;
     transfer->reply_body.length = 0;
+    transfer->has_status = true;
     transfer->headers_complete = false;
     return length;
   }
   if (line[0] == '\r' || line[0] == '\n') transfer->headers_complete = true;
-  if (transfer->reply_headers.length + length > transfer->max_response_bytes) {
+  if (transfer->reply_headers.length + length > LARGEST_HEADERS_BYTES) {
     transfer->too_large = true;
     return 0;
   }
@@ -211,7 +214,6 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a stuck resolver must not hold a cancelled call */
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather a stream of the connection under way than one more */
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
@@ -236,7 +238,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
-  transfer->headers_complete = false;
+  transfer->has_status = transfer->headers_complete = false;
   transfer->too_large = transfer->no_memory = transfer->file_failed = false;
   transfer->error_text[0] = '\0';
   transfer->reply_headers.length = transfer->reply_body.length = 0;
@@ -249,6 +251,9 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+  /* Rather a stream of the connection that is under way than one more. Without TLS, though, libcurl would wait for the answer on that one
+     to learn what it can do, and HTTP/2 is not asked for there. */
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
   return set_connection(easy, request->transport) && add_headers(transfer, request) &&
          set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
@@ -278,8 +283,24 @@ const char *transfer_header(const struct transfer *transfer, const char *name, s
   return found;
 }
 
+/* What OpenSSL found wrong with the certificate (X509_V_ERR_…, of openssl/x509_vfy.h), in words on what to do. */
+static const char *hint_for_certificate(CURL *easy) {
+  enum { FINE = 0, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
+  long verdict = -1;
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  switch (verdict) {
+    case FINE:
+      return "the server's certificate names another host: check the host name in base_url (and identity_url)";
+    case NOT_YET_VALID:
+    case HAS_EXPIRED:
+      return "the server's certificate is out of date: its owner must renew it, unless this machine's clock is wrong";
+    default:
+      return "the server's certificate comes from an unknown authority: for a private one give ca_file or ca_dir";
+  }
+}
+
 /* What to do about a failure of the connection, or NULL. */
-static const char *hint_for(CURLcode result) {
+static const char *hint_for(CURL *easy, CURLcode result) {
   switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "check the host name in base_url (and identity_url), and this machine's DNS";
@@ -288,11 +309,14 @@ static const char *hint_for(CURLcode result) {
     case CURLE_COULDNT_CONNECT:
       return "nothing listens there, or a firewall is in between: check base_url; behind a proxy set proxy or HTTPS_PROXY";
     case CURLE_PEER_FAILED_VERIFICATION:
-      return "the server's certificate is not trusted for this host: for a private authority give ca_file or ca_dir";
+      return hint_for_certificate(easy);
     case CURLE_SSL_CACERT_BADFILE:
       return "ca_file (or SSL_CERT_FILE) cannot be read as PEM certificates";
     case CURLE_SSL_CONNECT_ERROR:
       return "the TLS handshake failed: is this an https:// address?";
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+      return "what answers there does not speak HTTP: check scheme, host and port of base_url";
     default:
       return NULL;
   }
@@ -316,10 +340,14 @@ static bool is_permanent(CURLcode result) {
   }
 }
 
+/* Retry-After may be a date, which is one of the server's clock: its Date says what that shows, ours may be wrong. */
 static int64_t retry_after_of(const struct transfer *transfer) {
-  size_t length;
+  size_t length, date_length;
   const char *value = transfer_header(transfer, "Retry-After", &length);
-  return value == NULL ? -1 : retry_after_parse(value, length, (int64_t)time(NULL));
+  if (value == NULL) return -1;
+  const char *date = transfer_header(transfer, "Date", &date_length);
+  int64_t now = date == NULL ? -1 : retry_date_parse(date, date_length);
+  return retry_after_parse(value, length, now < 0 ? (int64_t)time(NULL) : now);
 }
 
 static int http_version_of(CURL *easy) {
@@ -338,10 +366,32 @@ static struct transfer_end permanent_failure(enum call_error error, const char *
   return (struct transfer_end){.outcome = RETRY_PERMANENT, .error = error, .retry_after_ms = -1, .message = message};
 }
 
+static struct transfer_end too_large(const struct transfer *transfer) {
+  if (!transfer->headers_complete) return permanent_failure(CALL_TOO_LARGE, "the response's headers do not end");
+  struct transfer_end end = permanent_failure(CALL_TOO_LARGE, "the response is larger than max_response_bytes");
+  end.hint = "ask for less (top, select), or allow more: max_response_bytes";
+  return end;
+}
+
+/* How far the transfer had come when the connection broke: libcurl's own words are often the same for all. */
+static const char *place_of(const struct transfer *transfer) {
+  if (transfer->starts == 0) return "before the request was sent";
+  if (transfer->reply_body.length > 0) return "in the middle of the response's body";
+  if (transfer->headers_complete) return "after the response's headers";
+  return transfer->reply_headers.length > 0 || transfer->has_status ? "in the middle of the response's headers" : "before the response";
+}
+
+/* Appends to the error text where it happened. */
+static void add_place(struct transfer *transfer, const char *words) {
+  char text[CURL_ERROR_SIZE];
+  snprintf(text, sizeof text, "%.180s (%s)", words, place_of(transfer));
+  memcpy(transfer->error_text, text, sizeof text);
+}
+
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
   if (transfer->file_failed) return permanent_failure(CALL_FILE, transfer->error_text);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
-  if (transfer->too_large) return permanent_failure(CALL_TOO_LARGE, "the response is larger than max_response_bytes");
+  if (transfer->too_large) return too_large(transfer);
   if (result == CURLE_READ_ERROR) return permanent_failure(CALL_FILE, "a file of the body cannot be read");
   if (result == CURLE_OUT_OF_MEMORY) return permanent_failure(CALL_NO_MEMORY, "not enough memory");
 
@@ -355,14 +405,20 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
                                  .http_version = http_version_of(transfer->easy),
                                  .repetitions = repetitions};
 
-  struct transfer_end end = {.outcome = RETRY_BROKEN, .error = CALL_NETWORK, .retry_after_ms = -1, .hint = hint_for(result), .repetitions = repetitions};
-  end.message = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
-  /* libcurl takes the end of the connection for the end of the headers. */
-  if (result == CURLE_OK) end.message = "the connection was closed in the middle of the headers";
+  struct transfer_end end = {.outcome = RETRY_BROKEN,
+                             .error = CALL_NETWORK,
+                             .retry_after_ms = -1,
+                             .hint = hint_for(transfer->easy, result),
+                             .repetitions = repetitions,
+                             .message = transfer->error_text};
   if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
   if (is_permanent(result)) end.outcome = RETRY_PERMANENT;
-  if (result == CURLE_ABORTED_BY_CALLBACK)
-    end.message = "the connection broke while the request was being sent; the server may have acted on it";
+  const char *words = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
+  /* libcurl takes the end of the connection for the end of the headers. */
+  if (result == CURLE_OK) words = "the connection was closed";
+  if (result == CURLE_ABORTED_BY_CALLBACK) end.message = "the connection broke while the request was being sent";
+  else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
+  else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (transfer->starts == 0 && proxy_status == 407) {
     end.outcome = RETRY_PERMANENT;

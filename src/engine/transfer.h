@@ -37,6 +37,7 @@ struct transfer {
   bool repeatable;
   int starts;                 /* how often libcurl began to send it */
   bool *has_started;          /* set to true at each of these: see loop_turn */
+  bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
   bool too_large;
   bool no_memory;

@@ -16,7 +16,6 @@ local phrases = {
 }
 
 local hints_by_code = {
-  [1000] = "the service does not understand the query options: check the names in filter, select, expand and orderby",
   [1100] = "check the folder's name or id, and that the application is assigned to it",
   [1101] = "give a folder: { folder = \"Shared\" }, or client:folder(\"Shared\")",
 }
@@ -35,15 +34,16 @@ local function text(value)
   if type(value) == "string" and value:find("%S") then return value end
 end
 
--- ASP.NET's { errors = { field = { "message", … } } }, in the order of the fields' names.
+-- ASP.NET's { errors = { field = { "message", … } } }, in the order of the fields' names; or bulk operations' list of
+-- { code = …, description = … }.
 local function validation_text(found)
   if type(found) ~= "table" then return nil end
   local lines = {}
   for field, messages in pairs(found) do
-    local list = type(messages) == "table" and messages or { messages }
+    local is_list = type(messages) == "table" and messages[1] ~= nil
     local words = {}
-    for _, message in ipairs(list) do
-      if type(message) == "table" then message = message.description or message.message or message.code end
+    for _, message in ipairs(is_list and messages or { messages }) do
+      if type(message) == "table" then message = text(message.description) or text(message.message) or text(message.code) end
       words[#words + 1] = text(message)
     end
     if #words > 0 then
@@ -78,7 +78,9 @@ function errors.code_of(body)
   if type(body) == "string" then return text(body:match("<Code>(.-)</Code>")) end
   if type(body) ~= "table" then return nil end
   local inner = type(body.error) == "table" and body.error or {}
-  for _, code in pairs { body.errorCode or false, body.code or false, inner.code or false } do
+  local result = type(body.result) == "table" and body.result or {}
+  local first = type(result.errors) == "table" and type(result.errors[1]) == "table" and result.errors[1] or {}
+  for _, code in ipairs { body.errorCode or false, body.code or false, inner.code or false, first.code or false } do
     if (type(code) == "number" and code ~= 0) or text(code) then return code end
   end
   if text(body.error) and body.error_description then return body.error end
@@ -136,6 +138,9 @@ end
 local function hint_of(err, value, scope)
   if err.status == 403 then return scope_hint(err, value, scope) end
   if hints_by_code[err.code] then return hints_by_code[err.code] end
+  if err.code == 1000 and err.status == 400 then
+    return "the service does not understand the query options: check the names in filter, select, expand and orderby"
+  end
   if err.kind == "redirect" then
     local location = err.headers and err.headers.location
     return "the server points to " .. (location and location:match("^[^?#]*") or "another place")
@@ -177,13 +182,13 @@ local function complete(fields)
   local body = fields.body
   if fields.status and fields.kind ~= "decode" then
     local told = errors.message_of(body)
-    if fields.kind == nil then fields.message = told or fields.message end
+    if fields.kind == nil or fields.kind == "auth" then fields.message = told or fields.message end
     fields.code = fields.code or errors.code_of(body)
     fields.trace_id = errors.trace_id_of(body, fields.headers)
   end
   fields.kind = fields.kind or kind_of(fields.status)
   fields.hint = fields.hint or hint_of(fields, value, scope)
-  fields.message = fields.message or phrases[fields.status] or ("status " .. tostring(fields.status))
+  fields.message = fields.message or phrases[fields.status] or (fields.status and "status " .. fields.status) or fields.kind
   local secrets = {}
   if value and #value >= 4 then secrets[#secrets + 1] = value end
   if secret and #secret >= 4 then secrets[#secrets + 1] = secret end

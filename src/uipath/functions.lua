@@ -5,23 +5,56 @@
 ---@return table methods of such clients
 ---@return table methods of their calls
 return function(internal)
-  -- The resolved options of each call's client.
-  local options_of = setmetatable({}, { __mode = "k" })
-  -- The coroutines in which an access_token function runs.
-  local asking = setmetatable({}, { __mode = "k" })
+  -- The functions that are at work, each with the coroutines in which it is.
+  local at_work = setmetatable({}, { __mode = "k" })
+  -- The on_event functions whose failure has been reported.
+  local has_failed = setmetatable({}, { __mode = "k" })
 
-  local function this_coroutine()
-    return coroutine.running() or "main"
+  -- Calls one of the options' functions.
+  ---@return boolean ok
+  ---@return any ... its results, or what it raised
+  local function call_function(option, ...)
+    local here = coroutine.running() or "main"
+    local coroutines = at_work[option] or setmetatable({}, { __mode = "k" })
+    at_work[option], coroutines[here] = coroutines, true
+    local function over(...)
+      coroutines[here] = nil
+      return ...
+    end
+    return over(pcall(option, ...))
   end
 
-  -- Tells on_event what has happened; if that raises, the call is cancelled.
+  -- Whether we are inside the function: it is at work in this coroutine, or in one that waits for this one.
+  local function is_inside(option)
+    local here = coroutine.running() or "main"
+    for each in pairs(at_work[option] or {}) do
+      if each == here or each == "main" or coroutine.status(each) == "normal" then return true end
+    end
+    return false
+  end
+
+  -- Whether a function was ended by lua's own handler of Ctrl-C: that is meant for the script, and not the function's failure.
+  local function is_interruption(err)
+    return type(err) == "string" and err:find("interrupted!$") ~= nil
+  end
+
+  -- Ends the call and passes on what a function has raised.
+  local function give_way(call, err)
+    internal.cancel(call)
+    error(err, 0)
+  end
+
+  -- Tells on_event what has happened. A call is not lost because that fails: the first failure is reported, once.
   local function tell(call, on_event)
     if not on_event then return end
     for _, event in ipairs(internal.events(call)) do
-      local ok, err = pcall(on_event, event)
-      if not ok then
-        internal.cancel(call)
-        error(err, 0)
+      -- The events of calls that on_event itself makes would have no end.
+      local ok, err = true, nil
+      if not is_inside(on_event) then ok, err = call_function(on_event, event) end
+      if not ok and is_interruption(err) then give_way(call, err) end
+      if not ok and not has_failed[on_event] then
+        has_failed[on_event] = true
+        io.stderr:write("uipath: on_event failed: ", tostring(err), "\n")
       end
     end
   end
@@ -38,17 +71,15 @@ return function(internal)
 
   -- Answers a call that needs a token.
   local function answer(call, access_token)
-    local here = this_coroutine()
-    if asking[here] then
+    if is_inside(access_token) then
       internal.refuse(call, "the access_token function called the client that it is for")
       return
     end
-    asking[here] = true
-    local ok, token, seconds = pcall(access_token)
-    asking[here] = nil
+    local ok, token, seconds = call_function(access_token)
+    if not ok and is_interruption(token) then give_way(call, token) end
     local why = objection(ok, token, seconds)
     if why then
-      internal.refuse(call, "access_token: " .. why)
+      internal.refuse(call, "access_token: " .. why, true)
     else
       internal.give(call, token, seconds)
     end
@@ -56,7 +87,8 @@ return function(internal)
 
   -- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
   local function drive(call, seconds)
-    local options = options_of[call]
+    local options = internal.options(call)
+    if not options then return true end
     local deadline = seconds and internal.now() + seconds
     while true do
       local state = internal.step(call, deadline and math.max(0, deadline - internal.now()))
@@ -67,21 +99,14 @@ return function(internal)
     end
   end
 
-  local function begin(client, method, path, options, body)
-    local call = internal.start(client, method, path, options, body)
-    options_of[call] = internal.options(client)
-    return call
-  end
-
   local function run(client, method, path, options, body)
-    local call = begin(client, method, path, options, body)
+    local call = internal.start(client, method, path, options, body)
     drive(call)
     return internal.results(call)
   end
 
   local function run_for_token(client)
     local call = internal.start_token(client)
-    options_of[call] = internal.options(client)
     drive(call)
     return call
   end
@@ -93,18 +118,17 @@ return function(internal)
   function methods:put(path, body, options) return run(self, "PUT", path, options, body) end
   function methods:patch(path, body, options) return run(self, "PATCH", path, options, body) end
   function methods:request(method, path, options) return run(self, internal.method(method), path, options) end
-  function methods:start(method, path, options) return begin(self, internal.method(method), path, options) end
+  function methods:start(method, path, options) return internal.start(self, internal.method(method), path, options) end
   function methods:token() return internal.token(self, run_for_token(self)) end
   function methods:access_token() return internal.access_token(self, run_for_token(self)) end
 
   local call_methods = { fd = internal.fd, cancel = internal.cancel }
   function call_methods:wait(seconds)
-    if not internal.done(self) then drive(self, seconds) end
+    drive(self, seconds)
     return internal.results(self)
   end
   function call_methods:done()
-    if not internal.done(self) then drive(self, 0) end
-    return internal.done(self)
+    return drive(self, 0)
   end
 
   return methods, call_methods
