@@ -189,7 +189,10 @@ static const char *decode_number(struct decoder *decoder, const char *text) {
   lua_State *L = decoder->L;
   struct number number;
   const char *end = number_read(text, &number);
-  if (end == NULL) return fail(decoder, text, "expected a value");
+  if (end == NULL) {
+    bool begins = *text == '-' || (*text >= '0' && *text <= '9');
+    return fail(decoder, text, begins ? "invalid number" : "expected a value");
+  }
   if (number.kind == NUMBER_INTEGER && integer_is_exact(number.integer)) {
     lua_pushinteger(L, (lua_Integer)number.integer);
     return end;
