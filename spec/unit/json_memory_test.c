@@ -57,8 +57,9 @@ static void push_document(lua_State *L) {
   luaL_buffinit(L, &buffer);
   luaL_addstring(&buffer, "{\"value\":[");
   for (int i = 0; i < 40; i++) {
-    lua_pushfstring(L, "{\"Id\":%d,\"State\":\"S%d\",\"Name\":\"n\\n%d\",\"Tags\":[\"x\",%d],\"Robot\":{\"Key\":\"%d\"},\"k%d\":1.5},", i, i % 3,
-                    i, i, i * 1000, i % 11);
+    lua_pushfstring(
+        L, "{\"Id\":%d,\"State\":\"S%d\",\"Name\":\"n\\n%d\",\"Tags\":[\"x\",%d],\"Robot\":{\"Key\":\"%d\"},\"k%d\":1.5},", i,
+        i % 3, i, i, i * 1000, i % 11);
     luaL_addvalue(&buffer);
   }
   luaL_addstring(&buffer, "[[[[{\"a\":{\"b\":[]}}]]]],[],\"");
@@ -98,7 +99,8 @@ static int encode(lua_State *L) {
 
 /* Runs the function on the value at index with every one of its allocations failing in turn, until none is left to
    fail. Gives how many there were. expected: LUA_OK or LUA_ERRRUN, if not for memory. [-0, +0] */
-static long exhaust(lua_State *L, struct allocator *allocator, lua_CFunction function, int index, bool fails_onward, int expected) {
+static long exhaust(lua_State *L, struct allocator *allocator, lua_CFunction function, int index, bool fails_onward,
+                    int expected) {
   long errors = 0;
   lua_gc(L, LUA_GCCOLLECT, 0);
   size_t first = allocator->live;
@@ -111,8 +113,10 @@ static long exhaust(lua_State *L, struct allocator *allocator, lua_CFunction fun
     int status = lua_pcall(L, 1, 1, 0);
     allocator->countdown = -1;
     assert_true(lua_gc(L, LUA_GCISRUNNING, 0));
-    if (status == LUA_ERRMEM) errors++;
-    else if (status != expected) assert_non_null(strstr(lua_tostring(L, -1), "no room on the Lua stack"));
+    if (status == LUA_ERRMEM)
+      errors++;
+    else if (status != expected)
+      assert_non_null(strstr(lua_tostring(L, -1), "no room on the Lua stack"));
     lua_settop(L, index);
     lua_gc(L, LUA_GCCOLLECT, 0);
     if (allocator->live > first + KEPT) fail_msg("%zu bytes became %zu", first, allocator->live);
@@ -128,8 +132,10 @@ static void check(lua_CFunction function, const char *text, bool encodes, int ex
   for (int onward = 0; onward < 2; onward++) {
     struct allocator allocator;
     lua_State *L = new_state(&allocator);
-    if (text == NULL) push_document(L);
-    else lua_pushstring(L, text);
+    if (text == NULL)
+      push_document(L);
+    else
+      lua_pushstring(L, text);
     if (encodes) {
       size_t length;
       const char *document = lua_tolstring(L, 1, &length);
@@ -204,8 +210,9 @@ static void nulls_of_members_are_dropped(void **state) {
   assert_string_equal(without_nulls(L, "{\"a\":null,\"a\":1}"), "{\"a\":1}");
   assert_string_equal(without_nulls(L, "[null,{\"a\":[null]},null]"), "[null,{\"a\":[null]},null]");
   assert_string_equal(without_nulls(L, "null"), "null");
-  assert_string_equal(without_nulls(L, "[{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":null},{\"a\":1},{\"a\":1,\"a\":null}]"),
-                      "[{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{},{\"a\":1},{}]");
+  assert_string_equal(
+      without_nulls(L, "[{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":null},{\"a\":1},{\"a\":1,\"a\":null}]"),
+      "[{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{\"a\":1},{},{\"a\":1},{}]");
   assert_false(json_decode(L, "{\"a\":nul}", 9, &(struct json_options){.drop_nulls = true}));
   lua_close(L);
 }

@@ -129,8 +129,8 @@ static void scanning_stops_where_it_should(void **state) {
     ptrdiff_t stop; /* within the piece, -1: invalid */
     ptrdiff_t fault;
   } pieces[] = {
-      {"\"", 0, -1},  {"\\", 0, -1},  {"\x1F", -1, 0}, {"\n", -1, 0},   {"\x80", -1, 0},         {"\xFF", -1, 0},
-      {"é\"", 2, -1}, {"€\\", 3, -1}, {"😀\"", 4, -1}, {"€\xC3", -1, 3}, {"\xED\xA0\x80\"", -1, 0}, {"\x7F\"", 1, -1},
+      {"\"", 0, -1},  {"\\", 0, -1},  {"\x1F", -1, 0}, {"\n", -1, 0},    {"\x80", -1, 0},           {"\xFF", -1, 0},
+      {"é\"", 2, -1}, {"€\\", 3, -1}, {"😀\"", 4, -1},  {"€\xC3", -1, 3}, {"\xED\xA0\x80\"", -1, 0}, {"\x7F\"", 1, -1},
       {"", -1, 0},
   };
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -155,9 +155,8 @@ static size_t sequence_by_table(const unsigned char *bytes, size_t length) {
     unsigned char first_from, first_to, second_from, second_to;
     size_t length;
   } rows[] = {
-      {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-      {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-      {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+      {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3},
+      {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (bytes[0] < rows[i].first_from || bytes[0] > rows[i].first_to || length < rows[i].length) continue;
@@ -177,7 +176,8 @@ static void utf8_is_checked_by_the_table(void **state) {
       for (size_t i = 0; i < sizeof later * sizeof later; i++) {
         unsigned char bytes[] = {(unsigned char)first, (unsigned char)second, later[i / sizeof later], later[i % sizeof later]};
         for (size_t length = 1; length <= 4; length++)
-          assert_int_equal(json_sequence_length((const char *)bytes, (const char *)bytes + length), sequence_by_table(bytes, length));
+          assert_int_equal(json_sequence_length((const char *)bytes, (const char *)bytes + length),
+                           sequence_by_table(bytes, length));
       }
     }
   }
@@ -197,8 +197,10 @@ static ptrdiff_t unescape(const char *text, size_t length, char *unescaped, size
     memcpy(to, chunk, (size_t)(chunk_to - chunk));
     to += chunk_to - chunk;
   } while (result == JSON_NO_ROOM);
-  if (result == JSON_UNESCAPED) assert_int_equal(*from, '"');
-  else assert_non_null(fault.message);
+  if (result == JSON_UNESCAPED)
+    assert_int_equal(*from, '"');
+  else
+    assert_non_null(fault.message);
   free(copy);
   free(chunk);
   return result == JSON_UNESCAPED ? to - unescaped : -1;
@@ -210,10 +212,21 @@ static void escapes_at_every_place_in_any_room(void **state) {
     const char *escaped, *meant;
     size_t length;
   } pieces[] = {
-      {"\\n", "\n", 1},         {"\\\"", "\"", 1},          {"\\\\", "\\", 1},        {"\\/", "/", 1},
-      {"\\u0000", "\0", 1},     {"\\u0041", "A", 1},        {"\\u00e9", "é", 2},      {"\\u20AC", "€", 3},
-      {"\\ud83d\\uDE00", "😀", 4}, {"é", "é", 2},             {"€", "€", 3},            {"😀", "😀", 4},
-      {"\\b\\f\\r\\t", "\b\f\r\t", 4}, {"\\uDBFF\\uDFFF", "\xF4\x8F\xBF\xBF", 4}, {"\\uFFFF", "\xEF\xBF\xBF", 3},
+      {"\\n", "\n", 1},
+      {"\\\"", "\"", 1},
+      {"\\\\", "\\", 1},
+      {"\\/", "/", 1},
+      {"\\u0000", "\0", 1},
+      {"\\u0041", "A", 1},
+      {"\\u00e9", "é", 2},
+      {"\\u20AC", "€", 3},
+      {"\\ud83d\\uDE00", "😀", 4},
+      {"é", "é", 2},
+      {"€", "€", 3},
+      {"😀", "😀", 4},
+      {"\\b\\f\\r\\t", "\b\f\r\t", 4},
+      {"\\uDBFF\\uDFFF", "\xF4\x8F\xBF\xBF", 4},
+      {"\\uFFFF", "\xEF\xBF\xBF", 3},
   };
   static const size_t rooms[] = {JSON_UNESCAPE_ROOM, 17, 20, 35, 36, 40, 64, 500};
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -247,9 +260,25 @@ static void escapes_at_every_place_in_any_room(void **state) {
 static void invalid_escapes_are_refused(void **state) {
   (void)state;
   static const char *const texts[] = {
-      "\\x\"",  "\\u\"",           "\\u12\"",         "\\u123g\"",       "\\uD800\"",  "\\uDC00\"", "\\uD800\\n\"",
-      "\\a\"",  "\\uD800\\uD800\"", "\\uD800\\u0041\"", "\\U0041\"",       "\\u 041\"",  "\\u+041\"", "\\\n\"",
-      "\\\xFF", "\\n\x1F\"",       "\\n\x80\"",       "\\n\xED\xA0\x80\"", "\\uD800\\uE000\"",
+      "\\x\"",
+      "\\u\"",
+      "\\u12\"",
+      "\\u123g\"",
+      "\\uD800\"",
+      "\\uDC00\"",
+      "\\uD800\\n\"",
+      "\\a\"",
+      "\\uD800\\uD800\"",
+      "\\uD800\\u0041\"",
+      "\\U0041\"",
+      "\\u 041\"",
+      "\\u+041\"",
+      "\\\n\"",
+      "\\\xFF",
+      "\\n\x1F\"",
+      "\\n\x80\"",
+      "\\n\xED\xA0\x80\"",
+      "\\uD800\\uE000\"",
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     for (size_t before = 0; before < 40; before++) {
@@ -348,16 +377,11 @@ static void strings_of_members(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_byte_at_every_place_of_a_block),
-      cmocka_unit_test(random_blocks),
-      cmocka_unit_test(blocks_are_equal_as_far_as_asked),
-      cmocka_unit_test(scanning_stops_where_it_should),
-      cmocka_unit_test(utf8_is_checked_by_the_table),
-      cmocka_unit_test(escapes_at_every_place_in_any_room),
-      cmocka_unit_test(invalid_escapes_are_refused),
-      cmocka_unit_test(members_are_found),
-      cmocka_unit_test(members_of_long_names_and_deep_values),
-      cmocka_unit_test(strings_of_members),
+      cmocka_unit_test(every_byte_at_every_place_of_a_block),  cmocka_unit_test(random_blocks),
+      cmocka_unit_test(blocks_are_equal_as_far_as_asked),      cmocka_unit_test(scanning_stops_where_it_should),
+      cmocka_unit_test(utf8_is_checked_by_the_table),          cmocka_unit_test(escapes_at_every_place_in_any_room),
+      cmocka_unit_test(invalid_escapes_are_refused),           cmocka_unit_test(members_are_found),
+      cmocka_unit_test(members_of_long_names_and_deep_values), cmocka_unit_test(strings_of_members),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
