@@ -21,6 +21,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
 # Recursive, so that they are asked for only once the packages are there.
 LUA_INCLUDE = $(shell pkg-config --cflags $(LUA_PACKAGE))
+LUA_LIBS    = $(shell pkg-config --libs $(LUA_PACKAGE))
 CURL_LIBS   = $(shell pkg-config --libs libcurl)
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(OPTIMISE) -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS)
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
@@ -39,6 +40,10 @@ MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
 PLAIN_OBJECTS  := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
 SPEC_PROGRAMS  := $(patsubst spec/support/%.c,$(BUILD)/support/%,$(wildcard spec/support/*.c))
 UNIT_TESTS     := $(patsubst spec/unit/%.c,$(BUILD)/unit/%,$(wildcard spec/unit/*_test.c))
+# JSON's tests run the Lua half as well, and once more without what only some processors and compilers have.
+JSON_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/json/*.c))
+PORTABLE_OBJECTS := $(JSON_OBJECTS:$(BUILD)/%=$(BUILD)/portable/%)
+UNIT_TESTS       += $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_portable_test,$(wildcard spec/unit/json_*_test.c))
 LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
 
 .DEFAULT_GOAL := module
@@ -62,7 +67,7 @@ unit: $(UNIT_TESTS)
 
 $(BUILD)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(UNIT_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(CURL_LIBS) $(UNIT_LIBS) -lm
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(CURL_LIBS) $(UNIT_LIBS)
 
 programs: $(SPEC_PROGRAMS)
 
@@ -71,13 +76,22 @@ $(BUILD)/support/%: spec/support/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE))
 
-# Of JSON's tests some run the Lua half.
-$(BUILD)/unit/json_%: UNIT_CFLAGS = $(LUA_INCLUDE)
-
 # This one decides which allocations fail.
 $(BUILD)/unit/no_memory_test: UNIT_LIBS = $(foreach name,malloc calloc realloc strdup strndup free,-Wl,--wrap=$(name))
 
--include $(MODULE_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(SPEC_PROGRAMS:=.d)
+$(BUILD)/unit/json_%_test: spec/unit/json_%_test.c $(JSON_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -MMD -MP -o $@ $^ -lcmocka $(LUA_LIBS) -lm
+
+$(BUILD)/unit/json_%_portable_test: spec/unit/json_%_test.c $(PORTABLE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE $(LUA_INCLUDE) -MMD -MP -o $@ $^ -lcmocka $(LUA_LIBS) -lm
+
+$(BUILD)/portable/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE $(LUA_INCLUDE) -MMD -MP -c -o $@ $<
+
+-include $(MODULE_OBJECTS:.o=.d) $(PORTABLE_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(SPEC_PROGRAMS:=.d)
 
 install: module ## install under PREFIX (DESTDIR is honoured)
 	install -d '$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)'

@@ -147,6 +147,8 @@ end
 function documents.reply()
   seed = 7
   return '{"@odata.context":"https://cloud.uipath.com/acme/default/orchestrator_/odata/$metadata#Jobs/$entity",'
+    .. '"FolderKey":"' .. guid()
+    .. '","OrganizationUnitFullyQualifiedName":"Shared/Finance/Invoices","AutopilotForRobots":{"Enabled":false,"HealingEnabled":false},'
     .. job(1):sub(2)
 end
 

@@ -99,7 +99,7 @@ __attribute__((noinline)) static const char *decode_array(struct decoder *decode
 __attribute__((noinline)) static const char *decode_object(struct decoder *decoder, const char *text, struct place *place);
 
 /* Records what is wrong where; gives NULL. */
-static const char *fail(struct decoder *decoder, const char *at, const char *message) {
+__attribute__((cold)) static const char *fail(struct decoder *decoder, const char *at, const char *message) {
   decoder->fault.at = at;
   decoder->fault.message = message;
   return NULL;
@@ -123,15 +123,23 @@ static inline const char *skip_space(const struct decoder *decoder, const char *
   return (unsigned char)*text > ' ' ? text : skip_spaces(text, decoder->end);
 }
 
+/* The same where `due` is likely to stand at once. */
+static inline const char *skip_space_before(const struct decoder *decoder, const char *text, char due) {
+  return *text == due ? text : skip_space(decoder, text);
+}
+
 /* ======================================================================== */
 /* Strings                                                                  */
 /* ======================================================================== */
 
-/* json_scan_string, quick where the string is short and plain. */
+/* json_scan_string, quick where the string is plain. */
 static inline const char *scan_string(struct decoder *decoder, const char *text) {
-  if (decoder->end - text >= BLOCK_SIZE) {
-    const char *stop = text + block_first(block_special(text));
-    if (*stop == '"') return stop;
+  while (decoder->end - text >= BLOCK_SIZE) {
+    size_t plain = block_first(block_special(text));
+    text += plain;
+    if (plain == BLOCK_SIZE) continue;
+    if (*text == '"') return text;
+    break;
   }
   return json_scan_string(text, decoder->end, &decoder->fault);
 }
@@ -189,7 +197,10 @@ static const char *decode_number(struct decoder *decoder, const char *text) {
   lua_State *L = decoder->L;
   struct number number;
   const char *end = number_read(text, &number);
-  if (end == NULL) return fail(decoder, text, "expected a value");
+  if (end == NULL) {
+    bool begins = *text == '-' || (*text >= '0' && *text <= '9');
+    return fail(decoder, text, begins ? "invalid number" : "expected a value");
+  }
   if (number.kind == NUMBER_INTEGER && integer_is_exact(number.integer)) {
     lua_pushinteger(L, (lua_Integer)number.integer);
     return end;
@@ -224,15 +235,17 @@ static bool memory_begin(struct decoder *decoder) {
 
 /* Whether `known`, which was met earlier in the text, stands at text as well. */
 static inline bool is_at(const char *known, size_t length, const char *text, const char *end) {
-  if (end - text < BLOCK_SIZE) return false;
+  if (end - text < 2 * BLOCK_SIZE) return false;
   if (length <= BLOCK_SIZE) return block_equal(text, known, length);
-  return (size_t)(end - text) >= length && block_equal(text, known, BLOCK_SIZE) &&
-         memcmp(text + BLOCK_SIZE, known + BLOCK_SIZE, length - BLOCK_SIZE) == 0;
+  if (!block_equal(text, known, BLOCK_SIZE)) return false;
+  size_t rest = length - BLOCK_SIZE;
+  if (rest <= BLOCK_SIZE) return block_equal(text + rest, known + rest, BLOCK_SIZE);
+  return (size_t)(end - text) >= length && memcmp(text + BLOCK_SIZE, known + BLOCK_SIZE, rest) == 0;
 }
 
 /* Pushes the string text[0..length), which a quote follows, out of those that were met before, or as a new
    one. Gives whether it had been met. [-0, +1] */
-static bool push_known_string(struct decoder *decoder, const char *text, size_t length) {
+static inline bool push_known_string(struct decoder *decoder, const char *text, size_t length) {
   struct memory *memory = &decoder->memory;
   /* Any bytes will do for the hash: of a shorter string, also what is before its quote. */
   uint64_t tail;
@@ -240,7 +253,7 @@ static bool push_known_string(struct decoder *decoder, const char *text, size_t 
   uint64_t index = (tail + length) * UINT64_C(0x9E3779B97F4A7C15) >> (64 - KNOWN_STRINGS_BITS);
   struct known_string *known = &memory->strings[index];
   int slot = memory->string_slots + (int)index;
-  if (known->text != NULL && known->length == length && is_at(known->text, length, text, decoder->end)) {
+  if (known->length == length && known->text != NULL && is_at(known->text, length, text, decoder->end)) {
     lua_pushvalue(decoder->L, slot);
     return true;
   }
@@ -295,20 +308,19 @@ static inline const char *skip_colon(struct decoder *decoder, const char *text) 
   return *text == ':' ? text + 1 : fail(decoder, text, "expected ':'");
 }
 
-/* Decodes the name behind the opening quote at text - 1 and skips the colon. *link is the index of the expected
-   name; *known becomes the name as it is remembered, or NULL. [-0, +1]; NULL: [-0, +any] */
-static inline const char *decode_name(struct decoder *decoder, const char *text, uint16_t *link,
-                                      struct name **known) {
+/* decode_name where the first guess is wrong. */
+__attribute__((noinline)) static const char *decode_other_name(struct decoder *decoder, const char *text, uint16_t *link,
+                                                               struct name **known) {
   struct memory *memory = &decoder->memory;
   unsigned index = *link;
-  for (int tries = 0; index != 0 && tries < MAX_TRIES; tries++) {
+  for (int tries = 1; index != 0 && tries < MAX_TRIES; tries++) {
+    index = memory->names[index].next;
     struct name *name = &memory->names[index];
-    if (is_at(name->text, name->length, text, decoder->end)) {
+    if (index != 0 && is_at(name->text, name->length, text, decoder->end)) {
       lua_pushvalue(decoder->L, memory->name_slots + (int)index);
       *known = name;
       return text + name->length;
     }
-    index = name->next;
   }
   memory->credit -= 2;
   const char *end = decode_unexpected_name(decoder, text);
@@ -316,6 +328,18 @@ static inline const char *decode_name(struct decoder *decoder, const char *text,
   bool rememberable = *end == ':' && memchr(text, '\\', (size_t)(end - text)) == NULL;
   *known = rememberable ? remember_name(decoder, text, (size_t)(end + 1 - text), link) : NULL;
   return skip_colon(decoder, end);
+}
+
+/* Decodes the name behind the opening quote at text - 1 and skips the colon. *link is the index of the expected
+   name; *known becomes the name as it is remembered, or NULL. [-0, +1]; NULL: [-0, +any] */
+static inline const char *decode_name(struct decoder *decoder, const char *text, uint16_t *link, struct name **known) {
+  struct memory *memory = &decoder->memory;
+  unsigned index = *link;
+  struct name *name = &memory->names[index];
+  if (index == 0 || !is_at(name->text, name->length, text, decoder->end)) return decode_other_name(decoder, text, link, known);
+  lua_pushvalue(decoder->L, memory->name_slots + (int)index);
+  *known = name;
+  return text + name->length;
 }
 
 /* ======================================================================== */
@@ -328,9 +352,10 @@ static const char *skip_word(struct decoder *decoder, const char *text, const ch
   return found ? text + length : fail(decoder, text, "expected a value");
 }
 
-/* Decodes the value at text. place: of objects in it, or NULL: no names are remembered here.
+/* Decodes the value at text, which white space may precede. place: of objects in it, or NULL: no names are remembered here.
    [-0, +1]; NULL: [-0, +any] */
 __attribute__((always_inline)) static inline const char *decode_value(struct decoder *decoder, const char *text, struct place *place) {
+  text = skip_space(decoder, text);
   switch (*text) {
     case '"':
       return place == NULL ? decode_string(decoder, text + 1) : decode_known_string(decoder, text + 1, place);
@@ -437,6 +462,59 @@ static void note_size(struct place *place, int size) {
   if (!place->alike) place->size = size;
 }
 
+/* Decodes the member whose name begins at text. *link: the index of the expected name, moved on to the next one's;
+   NULL: no names are remembered here. A null that is to be left out becomes nil, which also removes an earlier
+   member of this name, and counts in *dropped. [-0, +2]; NULL: [-0, +any] */
+__attribute__((always_inline)) static inline const char *decode_member(struct decoder *decoder, const char *text, uint16_t **link,
+                                                                       int *dropped) {
+  struct name *name = NULL;
+  if (*text != '"') return fail(decoder, text, "expected a member's name in quotes");
+  if (*link != NULL) {
+    text = decode_name(decoder, text + 1, *link, &name);
+    if (name != NULL) *link = &name->next;
+  } else {
+    text = decode_unexpected_name(decoder, text + 1);
+    if (text != NULL) text = skip_colon(decoder, text);
+  }
+  if (text == NULL) return NULL;
+  text = decode_value(decoder, text, name == NULL ? NULL : &name->place);
+  if (decoder->drop_nulls && text != NULL && lua_islightuserdata(decoder->L, -1)) {
+    ++*dropped;
+    lua_pop(decoder->L, 1);
+    lua_pushnil(decoder->L);
+  }
+  return text;
+}
+
+/* Ends the object whose last member ends at text, and counts it with those of its place, which may be NULL. */
+static const char *leave_object(struct decoder *decoder, const char *text, struct place *place, int count) {
+  if (*text != '}') return fail(decoder, text, "expected ',' or '}'");
+  if (place != NULL) {
+    note_size(place, count);
+    int credit = decoder->memory.credit + count;
+    decoder->memory.credit = credit < FIRST_CREDIT ? credit : FIRST_CREDIT;
+  }
+  decoder->depth--;
+  return text + 1;
+}
+
+/* Decodes the members, of which the first is at text, of an object that is like the last one in its place.
+   [-0, +1]; NULL: [-0, +any] */
+static const char *decode_alike_object(struct decoder *decoder, const char *text, struct place *place) {
+  lua_State *L = decoder->L;
+  uint16_t *link = &place->first;
+  int dropped = 0;
+  lua_createtable(L, 0, place->size);
+  for (int count = 1;; count++) {
+    text = decode_member(decoder, text, &link, &dropped);
+    if (text == NULL) return NULL;
+    lua_rawset(L, -3);
+    text = skip_space_before(decoder, text, ',');
+    if (*text != ',') return leave_object(decoder, text, place, count - dropped);
+    text = skip_space_before(decoder, text + 1, '"');
+  }
+}
+
 /* Decodes the object whose brace is at text. place: its own, or NULL. [-0, +1]; NULL: [-0, +any] */
 static const char *decode_object(struct decoder *decoder, const char *text, struct place *place) {
   lua_State *L = decoder->L;
@@ -448,49 +526,27 @@ static const char *decode_object(struct decoder *decoder, const char *text, stru
     return text + 1;
   }
   if (place != NULL && decoder->memory.credit < 0) place = NULL;
+  if (place != NULL && place->alike) return decode_alike_object(decoder, text, place);
   uint16_t *link = place == NULL ? NULL : &place->first;
   int first = lua_gettop(L) + 1; /* of the waiting pairs, then the table */
-  int count = 0, nulls = 0;
-  bool waits = decoder->depth <= MAX_WAITING_DEPTH && !(place != NULL && place->alike);
+  int dropped = 0;
+  bool waits = decoder->depth <= MAX_WAITING_DEPTH;
   if (!waits) lua_createtable(L, 0, place == NULL ? 0 : place->size);
-  for (;;) {
-    struct name *name = NULL;
-    if (*text != '"') return fail(decoder, text, "expected a member's name in quotes");
-    if (link != NULL) {
-      text = decode_name(decoder, text + 1, link, &name);
-      if (name != NULL) link = &name->next;
-    } else {
-      text = decode_unexpected_name(decoder, text + 1);
-      if (text != NULL) text = skip_colon(decoder, text);
-    }
+  for (int count = 1;; count++) {
+    text = decode_member(decoder, text, &link, &dropped);
     if (text == NULL) return NULL;
-    text = skip_space(decoder, text);
-    bool dropped = *text == 'n' && decoder->drop_nulls;
-    text = decode_value(decoder, text, name == NULL ? NULL : &name->place);
-    if (text == NULL) return NULL;
-    if (dropped) { /* nil also removes an earlier member of this name */
-      lua_pop(L, 1);
-      lua_pushnil(L);
-      nulls++;
-    }
-    count++;
     if (!waits) lua_rawset(L, first);
-    text = skip_space(decoder, text);
-    if (*text != ',') break;
-    text = skip_space(decoder, text + 1);
+    text = skip_space_before(decoder, text, ',');
+    if (*text != ',') {
+      if (waits) collect_members(L, first, count, count - dropped);
+      return leave_object(decoder, text, place, count - dropped);
+    }
+    text = skip_space_before(decoder, text + 1, '"');
     if (waits && count == MAX_WAITING) {
       collect_members(L, first, count, LARGE_SIZE);
       waits = false;
     }
   }
-  if (*text != '}') return fail(decoder, text, "expected ',' or '}'");
-  if (waits) collect_members(L, first, count, count - nulls);
-  if (place != NULL) {
-    note_size(place, count - nulls);
-    decoder->memory.credit = decoder->memory.credit + count < FIRST_CREDIT ? decoder->memory.credit + count : FIRST_CREDIT;
-  }
-  decoder->depth--;
-  return text + 1;
 }
 
 /* ======================================================================== */

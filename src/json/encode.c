@@ -191,9 +191,11 @@ static bool encode_number(struct encoder *encoder, int index, const struct level
   return true;
 }
 
-/* Writes LuaJIT's int64_t and uint64_t, whose tostring is their digits and LL or ULL. [-0, +1] */
+/* Writes LuaJIT's int64_t and uint64_t, whose tostring is their digits and LL or ULL. */
 static bool encode_cdata(struct encoder *encoder, int index, const struct level *parent) {
   lua_State *L = encoder->L;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 4, NULL);
   if (luaL_getmetafield(L, index, "__tostring")) {
     lua_pushvalue(L, index);
     if (lua_pcall(L, 1, 1, 0) == LUA_ERRMEM) lua_error(L);
@@ -201,6 +203,7 @@ static bool encode_cdata(struct encoder *encoder, int index, const struct level 
     size_t length = text == NULL ? 0 : strspn(text, "-0123456789");
     if (length > 0 && (strcmp(text + length, "LL") == 0 || strcmp(text + length, "ULL") == 0)) {
       write_text(encoder, text, length);
+      lua_settop(L, top);
       return true;
     }
   }

@@ -30,6 +30,11 @@ static const double powers_of_10[MAX_EXACT_POWER_OF_10 + 1] = {
     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
 
+/* Without 128-bit integers more numbers go through the C library, more slowly. */
+#if defined __SIZEOF_INT128__ && !defined JSON_PORTABLE
+#define WIDE_INTEGERS
+#endif
+
 /* The double nearest to a decimal number's text, whatever the locale says of decimal points. */
 static double nearest_of_text(const char *text) {
   locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -39,7 +44,7 @@ static double nearest_of_text(const char *text) {
   return real;
 }
 
-#ifdef __SIZEOF_INT128__
+#ifdef WIDE_INTEGERS
 
 __extension__ typedef unsigned __int128 uint128;
 
@@ -79,7 +84,7 @@ static bool nearest_quickly(uint64_t significand, int exponent, double *real) {
                          : (double)significand * powers_of_10[exponent];
     return true;
   }
-#ifdef __SIZEOF_INT128__
+#ifdef WIDE_INTEGERS
   if (significand != 0 && exponent <= MAX_POWER_OF_5 && exponent >= -MAX_POWER_OF_5) {
     *real = nearest_in_range(significand, exponent);
     return true;
@@ -89,7 +94,7 @@ static bool nearest_quickly(uint64_t significand, int exponent, double *real) {
 }
 
 /* The double nearest to significand * 10^exponent, whose text this is. digits counts the text's digits. */
-static double nearest(uint64_t significand, size_t digits, int exponent, const char *text) {
+__attribute__((noinline)) static double nearest(uint64_t significand, size_t digits, int exponent, const char *text) {
   double real;
   if (digits > MAX_DIGITS || !nearest_quickly(significand, exponent, &real)) return nearest_of_text(text);
   return *text == '-' ? -real : real;
@@ -114,8 +119,8 @@ static const char *read_exponent(const char *text, int *exponent) {
   return text == begin ? NULL : text;
 }
 
-/* Reads on behind a number's integer part. */
-static const char *read_real(const char *text, const char *end, uint64_t significand,
+/* Reads on behind a number's integer part. Kept out of number_read, so that integers take no longer for it. */
+__attribute__((noinline)) static const char *read_real(const char *text, const char *end, uint64_t significand,
                              struct number *number) {
   const char *first = text + (*text == '-');
   size_t digits = (size_t)(end - first);
@@ -228,7 +233,7 @@ static size_t write_scaled(char *to, bool negative, uint64_t integer, int places
    beyond the middle between it and the closer neighbour, while the next decimal above is not beyond that
    between it and the other: both writers below try that one too. */
 
-#ifdef __SIZEOF_INT128__
+#ifdef WIDE_INTEGERS
 
 /* Gives significand * 2^exponent * 10^places, rounded, for 0 <= places <= MAX_POWER_OF_5 and less than 2^64. */
 static uint64_t scale(uint64_t significand, int exponent, int places) {

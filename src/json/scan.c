@@ -74,15 +74,21 @@ const char *json_scan_string(const char *text, const char *end, struct json_faul
   }
 }
 
+/* One more than the digits' values; 0: no hexadecimal digit. */
+static const unsigned char hex_digits[UCHAR_MAX + 1] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
+
 /* Reads the four hexadecimal digits at text; -1 if there are not that many. */
 static int32_t read_hex(const char *text, const char *end) {
   int32_t value = 0;
   if (end - text < 4) return -1;
   for (int i = 0; i < 4; i++) {
-    char c = text[i];
-    int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-    if (digit < 0) return -1;
-    value = value << 4 | digit;
+    int32_t digit = hex_digits[(unsigned char)text[i]];
+    if (digit == 0) return -1;
+    value = value << 4 | (digit - 1);
   }
   return value;
 }
