@@ -149,6 +149,12 @@ local function add_path_list(rows, directory)
   end
 end
 
+-- Open to all, and in none of the definitions; Orchestrator's own page shows it.
+local function add_version(rows)
+  add(rows, { service = "orchestrator_", method = "GET", path = "/api/Status/Version", operation = "", scopes = "", permissions = "",
+    parameters = "" })
+end
+
 -- ---------------------------------------------------------------------------
 -- The file
 -- ---------------------------------------------------------------------------
@@ -209,6 +215,7 @@ function generator.generate(directory)
   local rows = {}
   for _, definition in ipairs(DEFINITIONS) do add_definition(rows, directory, definition) end
   add_path_list(rows, directory)
+  add_version(rows)
   return rows, text_of(rows)
 end
 

@@ -77,30 +77,30 @@ local function parse_row(service, path, line, shared)
   return setmetatable(row, parameters_metatable)
 end
 
--- rows: all of them in order; by_service[service] = { templates, by_path, index }
+-- rows: all of them in order; by_service[service]: lists of rows by the skeletons of their paths; indices: what finds them
 local rows, by_service
+local indices = {}
 
 local function load_rows()
   if rows then return end
   rows, by_service = {}, {}
-  local service, path
+  local service, path, skeleton
   local shared = {}
   for line in data.text:gmatch "[^\n]+" do
     local first = line:sub(1, 1)
     if first == "/" then
-      path = line
-      table.insert(by_service[service].templates, path)
-      by_service[service].by_path[path] = {}
+      path, skeleton = line, paths.skeleton(line)
+      by_service[service][skeleton] = by_service[service][skeleton] or {}
     elseif first == "#" then
       local number, words = line:match "^(#%d+)\t(.*)$"
       shared[number] = words
     elseif line:find "^%l" then
       service = line
-      by_service[service] = { templates = {}, by_path = {} }
+      by_service[service] = {}
     else
       local row = parse_row(service, path, line, shared)
       rows[#rows + 1] = row
-      table.insert(by_service[service].by_path[path], row)
+      table.insert(by_service[service][skeleton], row)
     end
   end
 end
@@ -109,11 +109,9 @@ end
 local function find_rows(text)
   load_rows()
   local service, path = paths.split(text)
-  local known = by_service[service]
-  if not known then return nil end
-  known.index = known.index or paths.index(known.templates)
-  local template = paths.find(known.index, path)
-  return template and known.by_path[template]
+  if not by_service[service] then return nil end
+  if not indices[service] then indices[service] = paths.index(by_service[service]) end
+  return paths.find(indices[service], path)
 end
 
 -- The operation of a method and a path, or nil.

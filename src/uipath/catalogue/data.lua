@@ -2,11 +2,11 @@
 -- Understanding 1.0) and a list of the paths of Test Manager and Platform Management. The form is that of
 -- spec/support/catalogue.lua; uipath.catalogue reads it.
 return {
-  digest = "537da179e694dd0e19e29c1727cbb7456d7f1e58bf54426b8dedaa897700f23d",
+  digest = "57afc67bc1fec90c770416c554adb924d45e0ce9c09561d77340213a43baf929",
   counts = {
     du_ = 31,
     identity_ = 230,
-    orchestrator_ = 418,
+    orchestrator_ = 419,
     portal_ = 13,
     testmanager_ = 286,
     with_scopes = 452, -- of the definitions
@@ -123,6 +123,8 @@ GET	Stats_GetSessionsStats	OR.Monitoring?Read	Robots.View
 GET	Status_Get
 /api/Status/VerifyHostAvailibility
 GET	Status_VerifyHostAvailibility		Webhooks.Create or Webhooks.Edit	url:uri
+/api/Status/Version
+GET
 /api/TestAutomation/CancelTestCaseExecution
 POST	TestAutomation_CancelTestCaseExecution	OR.TestSetExecutions?Write	TestSetExecutions.Edit	testCaseExecutionId:int64 @folder
 /api/TestAutomation/CancelTestSetExecution

@@ -35,51 +35,56 @@ function paths.split(text)
   return "orchestrator_", inside or text
 end
 
--- A template's text with the names of its parameters left out.
-local function skeleton(template)
+---A template without the names of its parameters and in lower case: the same for all names that a path goes by.
+---@param template string
+---@return string
+function paths.skeleton(template)
   return (template:gsub("{[^}]*}", "{}"):lower())
 end
 
--- A Lua pattern for a template: a parameter is anything but a slash; a quoted one may hold even that.
-local function pattern_of(template)
-  local pattern = template:lower():gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("'{[^}]*}'", "'.*'"):gsub("{[^}]*}", "[^/]+")
+-- A Lua pattern for a skeleton: a parameter is anything but a slash; a quoted one may hold even that.
+local function pattern_of(skeleton)
+  local pattern = skeleton:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0"):gsub("'{}'", "'.*'"):gsub("{}", "[^/]+")
   return "^" .. pattern .. "$"
 end
 
 -- How much of a template is literal: of several that fit, the most literal one is meant.
-local function literal_length(template)
-  return #template:gsub("{[^}]*}", "")
+local function literal_length(skeleton)
+  return #skeleton:gsub("{}", "")
 end
 
----An index of templates.
----@param templates string[] paths with `{name}` in them
----@return { exact: table, patterns: table[] }
-function paths.index(templates)
-  local index = { exact = {}, patterns = {} }
-  for _, template in ipairs(templates) do
-    index.exact[skeleton(template)] = template
-    if template:find("{", 1, true) then
-      index.patterns[#index.patterns + 1] = { pattern = pattern_of(template), template = template, literal = literal_length(template) }
+---@class uipath.PathIndex
+---@field values table<string, any> by skeleton
+---@field patterns { pattern: string, skeleton: string, literal: integer }[]
+
+---An index of values by skeletons.
+---@param values table<string, any>
+---@return uipath.PathIndex
+function paths.index(values)
+  local index = { values = values, patterns = {} }
+  for skeleton in pairs(values) do
+    if skeleton:find("{", 1, true) then
+      table.insert(index.patterns, { pattern = pattern_of(skeleton), skeleton = skeleton, literal = literal_length(skeleton) })
     end
   end
   table.sort(index.patterns, function(one, other)
     if one.literal ~= other.literal then return one.literal > other.literal end
-    return one.template < other.template
+    return one.skeleton < other.skeleton
   end)
   return index
 end
 
----The template that a path fits, or nil. The path may hold values, the names in braces, or `/$count` at its end.
----@param index table
+---The value of the template that a path fits, or nil. The path may hold values, the names in braces, or `/$count` at its end.
+---@param index uipath.PathIndex
 ---@param path string
----@return string?
+---@return any
 function paths.find(index, path)
   path = path:gsub("/%$count$", "")
-  local exact = index.exact[skeleton(path)]
+  local exact = index.values[paths.skeleton(path)]
   if exact then return exact end
   path = path:lower()
   for _, each in ipairs(index.patterns) do
-    if path:find(each.pattern) then return each.template end
+    if path:find(each.pattern) then return index.values[each.skeleton] end
   end
 end
 
