@@ -149,7 +149,8 @@ describe("client:describe", function()
     assert.same({ name = "$top", location = "query", type = "int32", required = false }, get.parameters[7])
     local project = assert(client:describe "du_/api/framework/projects")[1]
     assert.same({ name = "api-version", location = "query", type = "string", required = true, values = { "1.0" } }, project.parameters[1])
-    assert.same({ name = "key", location = "path", type = "int64", required = true }, assert(client:describe "odata/Jobs(1)")[1].parameters[1])
+    local job = assert(client:describe "odata/Jobs(1)")[1]
+    assert.same({ name = "key", location = "path", type = "int64", required = true }, job.parameters[1])
   end)
 
   it("says when it knows nothing", function()
@@ -265,7 +266,8 @@ describe("uipath.scopes_for", function()
     { "one that is needed anyway",
       { { "GET", "du_/api/framework/projects" }, { "POST", "du_/api/framework/projects/{projectId}/digitization/start" } },
       "Du.Digitization.Api" },
-    { "Identity", { { "GET", "identity_/api/RobotAccount/x" }, { "PUT", "identity_/api/Group/x" } }, "PM.Group.Write PM.RobotAccount.Read" },
+    { "Identity", { { "GET", "identity_/api/RobotAccount/x" }, { "PUT", "identity_/api/Group/x" } },
+      "PM.Group.Write PM.RobotAccount.Read" },
   }
   for _, row in ipairs(rows) do
     it("gives the least for " .. row[1], function()
@@ -306,8 +308,8 @@ describe("uipath.scopes_for", function()
     local least, err = uipath.scopes_for { { "GET", "odata/Nothing" } }
     assert.is_nil(least)
     assert.equal("usage", err.kind)
-    _, err = uipath.scopes_for { { "GET", "api/FoldersNavigation/GetAllFoldersForCurrentUser" } }
-    assert.matches("not open to external applications", err.message)
+    local _, closed = uipath.scopes_for { { "GET", "api/FoldersNavigation/GetAllFoldersForCurrentUser" } }
+    assert.matches("not open to external applications", closed.message)
   end)
 
   it("raises on what is no list of methods and paths", function()

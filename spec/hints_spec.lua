@@ -16,6 +16,11 @@ describe("a hint", function()
     return uipath.connect(options)
   end
 
+  -- A client that gets the same reply whatever it asks for.
+  local function misbehaving(fault, scope)
+    return client_with { base_url = sandbox.fault_url .. "/fault/" .. fault, identity_url = sandbox.base_url .. "/identity_", scope = scope }
+  end
+
   local function hint_of(call, ...)
     local value, err = call(...)
     assert.is_nil(value)
@@ -45,8 +50,7 @@ describe("a hint", function()
 
   it("does not blame scopes that suffice", function()
     -- The same refusal for every path: only the catalogue tells them apart.
-    local client = client_with {
-      base_url = sandbox.fault_url .. "/fault/error/forbidden", identity_url = sandbox.base_url .. "/identity_", scope = "OR.Machines.Read" }
+    local client = misbehaving("error/forbidden", "OR.Machines.Read")
     assert.equal("the token's scopes suffice; the role needs Machines.View", (hint_of(client.get, client, "odata/Machines")))
     assert.equal("not open to external applications: it takes a user's sign-in",
       (hint_of(client.get, client, "api/FoldersNavigation/GetAllFoldersForCurrentUser")))
@@ -59,17 +63,14 @@ describe("a hint", function()
   end)
 
   it("is there for a path that the catalogue does not know", function()
-    local client = client_with {
-      base_url = sandbox.fault_url .. "/fault/error/forbidden", identity_url = sandbox.base_url .. "/identity_", scope = "OR.Machines.Read" }
+    local client = misbehaving("error/forbidden", "OR.Machines.Read")
     assert.equal("the token has OR.Machines.Read; the application's role in the tenant and folder must allow it too",
       (hint_of(client.get, client, "api/Nothing")))
   end)
 
   describe("about folders that are not there", function()
     local function no_folders(scope, options)
-      local client = client_with {
-        base_url = sandbox.fault_url .. "/fault/rows/0", identity_url = sandbox.base_url .. "/identity_", scope = scope }
-      local _, response = assert(client:get("odata/Folders", options))
+      local _, response = assert(misbehaving("rows/0", scope):get("odata/Folders", options))
       return response.hint
     end
 
