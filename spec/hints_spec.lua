@@ -18,7 +18,9 @@ describe("a hint", function()
 
   -- A client that gets the same reply whatever it asks for.
   local function misbehaving(fault, scope)
-    return client_with { base_url = sandbox.fault_url .. "/fault/" .. fault, identity_url = sandbox.base_url .. "/identity_", scope = scope }
+    return client_with {
+      base_url = sandbox.fault_url .. "/fault/" .. fault, identity_url = sandbox.base_url .. "/identity_", scope = scope,
+    }
   end
 
   local function hint_of(call, ...)
