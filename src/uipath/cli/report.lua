@@ -1,6 +1,7 @@
 -- How luipath writes values to standard output, and says things on standard error.
 
 local output = require "uipath.output"
+local style = require "uipath.output.style"
 local terminal = require "uipath.terminal"
 local uipath = require "uipath"
 
@@ -36,14 +37,6 @@ function report.failure(err)
   return report.EXIT[codes[err.kind] or "refused"]
 end
 
----@return boolean
-function report.has_colour()
-  local no_colour = os.getenv "NO_COLOR"
-  return terminal.is_terminal(1) and (not no_colour or no_colour == "") and os.getenv "TERM" ~= "dumb"
-end
-
-local function bold(text) return "\27[1m" .. text .. "\27[0m" end
-
 local function format_of(name)
   return name or terminal.is_terminal(1) and "table" or "json"
 end
@@ -62,7 +55,7 @@ end
 function report.writer(name, options)
   return output.writer(format_of(name), function(text) io.stdout:write(text) end, {
     select = options.select, width = terminal.is_terminal(1) and terminal.width() or nil, note = report.note, warn = report.note,
-    bold = report.has_colour() and bold or nil,
+    bold = style.new().bold,
   })
 end
 

@@ -15,7 +15,17 @@ for i, name in ipairs {
 local function before(one, other)
   local here, there = rank[one] or math.huge, rank[other] or math.huge
   if here ~= there then return here < there end
+  -- OData's own members come last.
+  local annotation, other_annotation = one:find "^@" ~= nil, other:find "^@" ~= nil
+  if annotation ~= other_annotation then return other_annotation end
   return one < other
+end
+
+---@param names string[] sorted in place: what tells rows apart comes first
+---@return string[] names
+function columns.sort(names)
+  table.sort(names, before)
+  return names
 end
 
 ---The names of all members that rows have. Members of OData itself (`@odata.…`) are left out.
@@ -35,8 +45,7 @@ function columns.of(rows, selected)
       end
     end
   end
-  table.sort(names, before)
-  return names
+  return columns.sort(names)
 end
 
 ---Whether any row has something to show under the name that fits into a cell.

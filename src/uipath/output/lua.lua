@@ -17,7 +17,9 @@ function lua.quote(value)
   return '"' .. quoted .. '"'
 end
 
-local function key(name)
+---@param name any a key
+---@return string what stands before the `=` in a table's constructor
+function lua.key(name)
   if type(name) == "string" and name:find "^[%a_][%w_]*$" and not keywords[name] then return name end
   return "[" .. (type(name) == "string" and lua.quote(name) or tostring(name)) .. "]"
 end
@@ -33,7 +35,7 @@ local function append(parts, value, indent)
     end
     if not values.is_array(value) then
       for _, name in ipairs(values.names(value)) do
-        parts[#parts + 1] = (first and "{\n" or "") .. inner .. key(name) .. " = "
+        parts[#parts + 1] = (first and "{\n" or "") .. inner .. lua.key(name) .. " = "
         append(parts, value[name], inner)
         parts[#parts + 1] = ",\n"
         first = false
