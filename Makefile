@@ -145,6 +145,11 @@ lint: ## clang-tidy, cppcheck, luacheck, and both compilers' warnings
 	@spec/support/packages run test lint
 	@spec/support/lint
 
+catalogue: ## generate the catalogue of endpoints anew: make catalogue DEFINITIONS=folder
+	@spec/support/packages run
+	@[ -d '$(DEFINITIONS)' ] || { echo 'catalogue: say where the published definitions are: DEFINITIONS=folder' >&2; exit 2; }
+	lua5.4 spec/support/catalogue.lua '$(DEFINITIONS)' >src/uipath/catalogue/data.lua
+
 print-build:
 	@echo $(BUILD)
 
@@ -155,4 +160,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 
-.PHONY: print-build module unit programs install shell-env rock-vars run test test-asan test-tsan test-valgrind test-gc bench fuzz lint clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run test test-asan test-tsan test-valgrind test-gc bench fuzz lint catalogue clean help

@@ -1,4 +1,4 @@
--- Where the options of uipath.connect come from: themselves, the environment, a profile.
+-- Where the options of uipath.connect come from: themselves or the environment. Profiles have a spec of their own.
 
 local support = require "spec.support.options"
 local connect, expect, expect_raise = support.connect, support.expect, support.expect_raise
@@ -257,71 +257,3 @@ describe("no_proxy", function()
     expect({ no_proxy = loopback, proxy = "mine" }, connect "proxy = 'mine'", { NO_PROXY = "*" })
   end)
 end)
-
-describe("a profile", function()
-  -- A stand-in for the module that reads the file.
-  local setup = [[
-    package.preload["uipath.profile"] = function()
-      return { load = function(name)
-        if name == "staging" then
-          return {
-            organization = "p", tenant = "T", client_id = "pi", client_secret = "ps", timeout = 7,
-            insecure = false,
-          }
-        elseif name == "wrong" then
-          return { organization = "p", access_token = "s3cr3t", timeout = "7" }
-        elseif name == "misspelt" then
-          return { organisation = "p" }
-        end
-      end }
-    end
-  ]]
-
-  it("comes after the environment", function()
-    expect({ organization = "p", client_id = "pi", client_secret = "ps", timeout = "7", profile = "staging" },
-      "uipath.connect{ profile = 'staging' }", nil, setup)
-    expect({ organization = "p", timeout = "5", client_id = false, access_token = "token" },
-      "uipath.connect()",
-      { UIPATH_PROFILE = "staging", UIPATH_PAT = "token", UIPATH_CALL_TIMEOUT = "5" }, setup)
-  end)
-
-  it("adds the tenant that is missing", function()
-    expect({ organization = "acme", tenant = "T", client_id = false },
-      connect "profile = 'staging'", nil, setup)
-  end)
-
-  it("is checked like options", function()
-    expect_raise("the profile's option 'timeout' must be a number, got string",
-      "uipath.connect{ profile = 'wrong' }", nil, setup)
-    expect_raise("unknown option 'organisation' (did you mean 'organization'?)",
-      "uipath.connect{ profile = 'misspelt' }", nil, setup)
-  end)
-
-  it("must be there if it is named", function()
-    expect_raise("there is no profile 'nobody'", "uipath.connect{ profile = 'nobody' }", nil, setup)
-    expect_raise("profiles need the module uipath.profile", "uipath.connect()",
-      { UIPATH_PROFILE = "staging" })
-  end)
-
-  it("does not hide why its module fails to load", function()
-    expect_raise("broken on purpose", "uipath.connect{ profile = 'staging' }", nil,
-      [[package.preload["uipath.profile"] = function() error("broken on purpose") end]])
-  end)
-
-  it("is `default` only where the file is there", function()
-    local default = [[
-      package.preload["uipath.profile"] = function()
-        return { load = function(name) return { organization = name, access_token = "token" } end }
-      end
-    ]]
-    local home = os.tmpname()
-    os.remove(home)
-    assert(os.execute(("mkdir -p %s/.uipath && touch %s/.uipath/config"):format(home, home)))
-    finally(function() os.execute("rm -r " .. home) end)
-    expect({ organization = "default", profile = false }, "uipath.connect()", { HOME = home }, default)
-    expect_raise("missing credentials", "uipath.connect{ profile = false }", { HOME = home }, default)
-    expect_raise("missing credentials", "uipath.connect()", nil, default)
-    expect_raise("missing credentials", "uipath.connect()", { HOME = home }) -- and the module is not
-  end)
-end)
-

@@ -133,7 +133,7 @@ describe("uipath.connect", function()
       { "prefetch = 0", "option 'prefetch' must be a whole number, at least 1" },
       { "nulls = 'nil'", "option 'nulls' must be 'keep' or 'drop'" },
       { "proxy = ''", "option 'proxy' must not be empty" },
-      { "profile = 'staging'", "profiles need the module uipath.profile" },
+      { "profile = 'staging'", "there is no profile 'staging': no file /nonexistent/.uipath/config" },
       { "client_id = 'i'", "option 'access_token' and option 'client_id' exclude each other" },
       { "client_secret = 's3cr3t'", "option 'access_token' and option 'client_secret' exclude each other" },
       -- control characters

@@ -23,7 +23,7 @@ struct call_object {
   char where[LUA_IDSIZE + 16];
 };
 
-static const char empty_function_key = 0; /* the registry's name for a Lua function that does nothing */
+static const char interruption_key = 0; /* the registry's name for the Lua function that an interrupted wait calls */
 
 /* ======================================================================== */
 /* Making                                                                   */
@@ -75,18 +75,22 @@ static void run_hooks(lua_State *L, struct call *call, lua_Hook main_hook) {
   (void)main_hook;
   bool interrupted = false;
 #endif
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &empty_function_key);
-  if (lua_isnil(L, -1)) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &interruption_key);
+  if (lua_isnil(L, -1)) { /* one that does nothing will do */
     lua_pop(L, 1);
     if (luaL_loadstring(L, "return") != 0) lua_error(L);
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &empty_function_key);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interruption_key);
   }
   bool raised = lua_pcall(L, 0, 0, 0) != 0;
   if (!raised && !interrupted) return;
   engine_cancel(call);
   if (!raised) luaL_error(L, "interrupted!");
   lua_error(L);
+}
+
+void call_on_interruption(lua_State *L) {
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &interruption_key);
 }
 
 static lua_Hook main_hook_of(lua_State *L) {

@@ -18,6 +18,9 @@ const struct token *call_token(lua_State *L, int index);
 /* client:start: pushes the call, under way. [-0, +1] */
 int call_start(lua_State *L, const char *method, int path, int options);
 
+/* From now on a wait that a signal interrupts calls the Lua function (or nil: none) on top; what it raises cancels the call. [-1, +0] */
+void call_on_interruption(lua_State *L);
+
 /* Pushes the table of functions that uipath.functions waits with. [-0, +1] */
 void call_push_internals(lua_State *L);
 

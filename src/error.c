@@ -6,6 +6,8 @@
 #define METATABLE "uipath.error"
 #define LONGEST_SOURCE 512
 
+__attribute__((visibility("default"))) int luaopen_uipath_failure(lua_State *L);
+
 static const char directory_key = 0; /* the registry's name for the directory of our own Lua files */
 
 /* Pushes a function of uipath.errors, which gets the metatable of errors when it is loaded. [-0, +1] */
@@ -109,6 +111,32 @@ int error_check(lua_State *L) {
   else push_message(L, 2);
   lua_concat(L, 2);
   return lua_error(L);
+}
+
+/* failure(kind, message [, hint]) → an error object, with the position of the user's code that called us */
+static int new_failure(lua_State *L) {
+  char where[LUA_IDSIZE + 16];
+  luaL_checkstring(L, 1);
+  luaL_checkstring(L, 2);
+  lua_settop(L, 3);
+  error_position(L, where, sizeof where);
+  lua_createtable(L, 0, 4);
+  lua_insert(L, 1);
+  lua_setfield(L, 1, "hint");
+  lua_setfield(L, 1, "message");
+  lua_setfield(L, 1, "kind");
+  if (where[0] != '\0') {
+    lua_pushstring(L, where);
+    lua_setfield(L, 1, "where");
+  }
+  error_new(L);
+  return 1;
+}
+
+/* require "uipath.failure": how our own Lua files make errors; Lua's loader finds it in the module's library. */
+int luaopen_uipath_failure(lua_State *L) {
+  lua_pushcfunction(L, new_failure);
+  return 1;
 }
 
 /* The directory of our Lua files as chunk names have it, "@…/uipath/", found once per state; "" if there is none. The string stays in

@@ -31,10 +31,25 @@ static int look_up(lua_State *L) {
   return 1;
 }
 
+/* names() → the list of names: for completion at the prompt */
+static int list_names(lua_State *L) {
+  int count = 0;
+  lua_newtable(L);
+  for (const struct lazy_name *each = lua_touserdata(L, lua_upvalueindex(1)); each->name != NULL; each++) {
+    if (!is_installed(L, each->module)) continue;
+    lua_pushstring(L, each->name);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
 void lazy_add(lua_State *L, const struct lazy_name *names) {
-  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 2);
   lua_pushlightuserdata(L, (void *)names);
   lua_pushcclosure(L, look_up, 1);
   lua_setfield(L, -2, "__index");
+  lua_pushlightuserdata(L, (void *)names);
+  lua_pushcclosure(L, list_names, 1);
+  lua_setfield(L, -2, "names");
   lua_setmetatable(L, -2);
 }

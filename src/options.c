@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compat.h"
 #include "engine/text.h"
 #include "engine/url.h"
 #include "environment.h"
 #include "folder.h"
+#include "profile.h"
 #include "suggest.h"
 
 #define LONGEST_SECONDS 1e6 /* eleven days: far below what milliseconds in an int64_t hold */
@@ -310,39 +310,19 @@ static void put_no_proxy(lua_State *L, int index, const char *except) {
   lua_setfield(L, index, "no_proxy");
 }
 
-/* Raises if the resolved table at index lacks what every client needs. [-0, +0] */
-static void require_complete(lua_State *L, int index) {
-  if (!has(L, index, "access_token")) {
-    bool id = has(L, index, "client_id"), secret = has(L, index, "client_secret");
-    if (!id && !secret)
-      luaL_error(L,
-                 "missing credentials: options 'client_id' and 'client_secret', or 'access_token' "
-                 "(variables UIPATH_CLIENT_ID and UIPATH_CLIENT_SECRET, or UIPATH_PAT); "
-                 "all of them are taken from one source");
-    if (!id || !secret)
-      luaL_error(L, "missing option '%s' (variable %s); all credentials are taken from one source",
-                 id ? "client_secret" : "client_id",
-                 id ? "UIPATH_CLIENT_SECRET" : "UIPATH_CLIENT_ID");
-  }
-  lua_getfield(L, index, "deployment");
-  bool standalone = strcmp(lua_tostring(L, -1), "standalone") == 0;
-  lua_pop(L, 1);
-  if (!standalone && !has(L, index, "organization"))
-    luaL_error(L, "missing option 'organization' (variable UIPATH_ORGANIZATION)");
-}
-
 /* ======================================================================== */
 /* Where an option comes from                                               */
 /* ======================================================================== */
 
 enum source { FROM_OPTIONS, FROM_ENVIRONMENT, FROM_PROFILE, SOURCE_COUNT };
 
-/* Stack indices of three tables: what uipath.connect got, what the profile says (0: there is none),
-   and the one that is being filled. */
+/* Stack indices of tables: what uipath.connect got, the one that is being filled, what the profile says
+   (not a table where there is none) and where it says so. */
 struct resolution {
   int given;
-  int profile;
   int result;
+  int profile;
+  int origins;
 };
 
 /* Whether the options say `false`: no value, from whatever source. [-0, +0] */
@@ -378,9 +358,10 @@ static bool push_from(lua_State *L, const struct resolution *resolution,
       if (name != NULL) phrase = "variable %s";
       break;
     case FROM_PROFILE:
-      if (resolution->profile != 0 && push_field(L, resolution->profile, name))
-        phrase = "the profile's option '%s'";
-      break;
+      if (!lua_istable(L, resolution->profile) || !push_field(L, resolution->profile, name)) return false;
+      lua_getfield(L, resolution->origins, name);
+      lua_insert(L, -2);
+      return true;
     case SOURCE_COUNT:
       break;
   }
@@ -388,6 +369,46 @@ static bool push_from(lua_State *L, const struct resolution *resolution,
   lua_pushfstring(L, phrase, name);
   lua_insert(L, -2);
   return true;
+}
+
+/* Pushes where an option of the result comes from, for a message; resolution may be NULL. [-0, +1] */
+static const char *push_origin(lua_State *L, const struct resolution *resolution, const char *name) {
+  const struct option *option = options;
+  while (strcmp(option->name, name) != 0) option++;
+  for (enum source source = FROM_OPTIONS; resolution != NULL && source < SOURCE_COUNT; source++) {
+    if (!push_from(L, resolution, option, source)) continue;
+    lua_pop(L, 1);
+    return lua_tostring(L, -1);
+  }
+  return lua_pushfstring(L, "option '%s'", name);
+}
+
+/* Pushes what to add about a profile that could not be read, "" if there is nothing; resolution may be NULL. [-0, +1] */
+static const char *push_profile_problem(lua_State *L, const struct resolution *resolution) {
+  if (resolution == NULL || lua_type(L, resolution->origins) != LUA_TSTRING) return lua_pushfstring(L, "%s", "");
+  return lua_pushfstring(L, " (not read: %s)", lua_tostring(L, resolution->origins));
+}
+
+/* Raises if the resolved table at index lacks what every client needs. resolution: where it comes from, or NULL. [-0, +0] */
+static void require_complete(lua_State *L, int index, const struct resolution *resolution) {
+  if (!has(L, index, "access_token")) {
+    bool id = has(L, index, "client_id"), secret = has(L, index, "client_secret");
+    if (!id && !secret)
+      luaL_error(L,
+                 "missing credentials: options 'client_id' and 'client_secret', or 'access_token' "
+                 "(variables UIPATH_CLIENT_ID and UIPATH_CLIENT_SECRET, or UIPATH_PAT; or a profile); "
+                 "all of them are taken from one source%s",
+                 push_profile_problem(L, resolution));
+    if (!id || !secret)
+      luaL_error(L, "missing option '%s' (variable %s): %s is given, and all credentials are taken from one source",
+                 id ? "client_secret" : "client_id", id ? "UIPATH_CLIENT_SECRET" : "UIPATH_CLIENT_ID",
+                 push_origin(L, resolution, id ? "client_id" : "client_secret"));
+  }
+  lua_getfield(L, index, "deployment");
+  bool standalone = strcmp(lua_tostring(L, -1), "standalone") == 0;
+  lua_pop(L, 1);
+  if (!standalone && !has(L, index, "organization"))
+    luaL_error(L, "missing option 'organization' (variable UIPATH_ORGANIZATION)%s", push_profile_problem(L, resolution));
 }
 
 /* Takes the option from the first source at or after `source` that has it. [-0, +0] */
@@ -431,53 +452,17 @@ static void take_group(lua_State *L, const struct resolution *resolution, enum g
   }
 }
 
-/* Whether the official command line tool has left its file of profiles. [-0, +0] */
-static bool has_profiles(lua_State *L) {
-  const char *home = getenv("HOME");
-  if (home == NULL) return false;
-  const char *path = lua_pushfstring(L, "%s/.uipath/config", home);
-  bool readable = access(path, R_OK) == 0;
-  lua_pop(L, 1);
-  return readable;
-}
-
-/* Pushes the module that reads profiles, or nil where it is not installed. [-0, +1]; raises if it
-   is there and fails to load. */
-static void push_profile_module(lua_State *L) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "uipath.profile");
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-  const char *message = lua_tostring(L, -1);
-  if (message == NULL || strstr(message, "module 'uipath.profile' not found") == NULL) lua_error(L);
-  lua_pop(L, 1);
-  lua_pushnil(L);
-}
-
-/* Pushes the table of options of the profile that applies, or nil: the one that the result table
-   names, else `default`, if there is a file and the options do not say false. The module
-   uipath.profile reads it: `load(name)` gives a table of options, or nil for an unknown name.
-   [-0, +1] */
+/* Pushes the options of the profile that applies and where they stand; or nil, and nil or why it could not be read. [-0, +2] */
 static void push_profile(lua_State *L, const struct resolution *resolution) {
-  bool named = push_field(L, resolution->result, "profile");
-  if (!named) {
-    if (is_unset(L, resolution, PROFILE) || !has_profiles(L)) {
-      lua_pushnil(L);
-      return;
-    }
-    lua_pushliteral(L, "default");
+  if (push_field(L, resolution->result, "profile")) {
+    profile_push(L, lua_tostring(L, -1));
+    lua_remove(L, -3);
+  } else if (is_unset(L, resolution, PROFILE)) {
+    lua_pushnil(L);
+    lua_pushnil(L);
+  } else {
+    profile_push(L, NULL);
   }
-  push_profile_module(L);
-  if (lua_isnil(L, -1)) {
-    if (named) luaL_error(L, "profiles need the module uipath.profile, which is not installed");
-    lua_remove(L, -2);
-    return;
-  }
-  lua_getfield(L, -1, "load");
-  lua_pushvalue(L, -3);
-  lua_call(L, 1, 1);
-  if (named && !lua_istable(L, -1)) luaL_error(L, "there is no profile '%s'", lua_tostring(L, -3));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
 }
 
 /* Sets no_proxy in the result. NO_PROXY goes with the environment's proxy, not with one that the
@@ -505,19 +490,18 @@ void options_resolve(lua_State *L, int index) {
   else
     lua_pushvalue(L, index);
   if (!lua_istable(L, -1)) luaL_error(L, "options must be a table, got %s", luaL_typename(L, -1));
-  struct resolution resolution = {.given = top + 1, .profile = 0, .result = top + 2};
+  struct resolution resolution = {.given = top + 1, .result = top + 2, .profile = top + 3, .origins = top + 4};
   check_names(L, resolution.given);
   refuse_two_credentials(L, resolution.given);
 
   lua_createtable(L, 0, OPTION_COUNT + 1);
   for (const struct option *option = options; option < OPTIONS_END; option++)
     put_default(L, resolution.result, option);
+  lua_settop(L, resolution.origins);
   take(L, &resolution, PROFILE, FROM_OPTIONS);
   push_profile(L, &resolution);
-  if (lua_istable(L, -1)) {
-    resolution.profile = top + 3;
-    check_names(L, resolution.profile);
-  }
+  lua_replace(L, resolution.origins);
+  lua_replace(L, resolution.profile);
 
   for (const struct option *option = options; option < OPTIONS_END; option++) {
     if (option->group == ALONE && option != PROFILE) take(L, &resolution, option, FROM_OPTIONS);
@@ -530,7 +514,7 @@ void options_resolve(lua_State *L, int index) {
     drop(L, resolution.result, "client_id");
     drop(L, resolution.result, "client_secret");
   }
-  require_complete(L, resolution.result);
+  require_complete(L, resolution.result, &resolution);
   take_no_proxy(L, &resolution);
   lua_settop(L, resolution.result);
   lua_remove(L, resolution.given);
@@ -584,5 +568,5 @@ void options_override(lua_State *L, int base, int changes) {
   /* insecure = false may have taken back what a URL of the old client relied on. */
   refuse_plain_http(L, result, "base_url", "option 'base_url'");
   refuse_plain_http(L, result, "identity_url", "option 'identity_url'");
-  require_complete(L, result);
+  require_complete(L, result, NULL);
 }

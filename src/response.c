@@ -249,6 +249,34 @@ static bool may_have_failed(lua_State *L, const struct call *call) {
   return strstr(call->request.url.data, "UploadPackage") != NULL;
 }
 
+/* Whether the call lists folders, and all of them: a filter may leave none with good reason. */
+static bool lists_folders(const struct call_request *request) {
+  static const char path[] = "/odata/Folders";
+  const char *url = request->url.data;
+  size_t length = strcspn(url, "?"), path_length = sizeof path - 1;
+  return strcmp(request->method, "GET") == 0 && length > path_length && memcmp(url + length - path_length, path, path_length) == 0 &&
+         strstr(url + length, "filter=") == NULL && strstr(url + length, "skip=") == NULL && strstr(url + length, "top=0") == NULL;
+}
+
+/* Tells why there are no folders, if that is what came: a token may be good and yet see none. The value is below the response. [-0, +0] */
+static void add_folders_hint(lua_State *L, const struct call *call) {
+  if (!lists_folders(&call->request) || !lua_istable(L, -2)) return;
+  lua_getfield(L, -2, "value");
+  bool none = lua_istable(L, -1) && lua_rawlen(L, -1) == 0;
+  lua_pop(L, 1);
+  const struct token *token = call->reply.token;
+  if (!none || token == NULL) return;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "uipath.hints");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "no_folders");
+  lua_remove(L, -2);
+  lua_pushstring(L, token->value);
+  lua_pushstring(L, token->scope);
+  lua_call(L, 2, 1);
+  lua_setfield(L, -2, "hint");
+}
+
 /* The value of a good response: pushes value and response, or nil and err. [-0, +2] */
 static void push_success(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
@@ -286,6 +314,7 @@ static void push_success(lua_State *L, const struct call *call, const struct res
     }
   }
   push_response(L, call);
+  add_folders_hint(L, call);
 }
 
 void response_push(lua_State *L, struct call *call, const struct response_context *context) {

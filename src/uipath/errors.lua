@@ -1,7 +1,5 @@
 -- Error objects: what a failed call says. Loaded with the first error.
 
-local token = require "uipath.token"
-
 local errors = {}
 
 local kinds = {
@@ -122,21 +120,8 @@ end
 -- Hints
 -- ---------------------------------------------------------------------------
 
--- What a 403 says about scopes: Identity names those it wants; the token has its own.
-local function scope_hint(err, value, scope)
-  local words = {}
-  local wanted = (err.message or ""):match("[Ee]xpect to have (.-)%.?%s*$")
-  if wanted then words[#words + 1] = "needs " .. wanted:gsub("'", "") end
-  local missing = (err.message or ""):match("'([^']+)' scope not found")
-  if missing then words[#words + 1] = "needs " .. missing end
-  local scopes = value and token.scopes(value, scope)
-  if scopes and #scopes > 0 then words[#words + 1] = "the token has " .. table.concat(scopes, " ") end
-  words[#words + 1] = "the application's role in the tenant and folder must allow it too"
-  return table.concat(words, "; ")
-end
-
 local function hint_of(err, value, scope)
-  if err.status == 403 then return scope_hint(err, value, scope) end
+  if err.status == 403 then return require("uipath.hints").forbidden(err, value, scope) end
   if hints_by_code[err.code] then return hints_by_code[err.code] end
   if err.code == 1000 and err.status == 400 then
     return "the service does not understand the query options: check the names in filter, select, expand and orderby"

@@ -1,0 +1,125 @@
+-- luipath get, post, put, patch, delete.
+
+local connection = require "uipath.cli.connection"
+local report = require "uipath.cli.report"
+local uipath = require "uipath"
+local values = require "uipath.output.values"
+
+local calls = {}
+
+-- The most rows that the service gives in one page.
+local function page_cap(path)
+  if path:find "QueueItems" then return 100 end
+  return path:find "^/?testmanager_/" and 100 or 1000
+end
+
+local function read_standard_input() return io.read "*a" end
+
+local function body_of(text)
+  if not text then return nil end
+  local name = text:match "^@(.*)$"
+  if not name then return text end
+  if name == "-" then return read_standard_input() end
+  local file, problem = io.open(name, "rb")
+  if not file then report.usage("--body: " .. problem) end
+  file:close()
+  return uipath.file(name, { content_type = name:find "%.json$" and "application/json" or nil })
+end
+
+local function map_of(pairs_of_strings)
+  local map = {}
+  for _, each in ipairs(pairs_of_strings) do map[each[1]] = each[2] end
+  return next(map) and map or nil
+end
+
+local function call_options(parsed)
+  local options = {
+    query = map_of(parsed.query), headers = map_of(parsed.header), level = parsed.level, max_attempts = parsed.max_attempts,
+    idempotent = parsed.idempotent, body = body_of(parsed.body), count = parsed.count,
+  }
+  for _, name in ipairs { "filter", "select", "expand", "orderby", "top", "skip", "search", "apply" } do
+    options[name] = parsed[name]
+  end
+  return options
+end
+
+local function writer_of(parsed)
+  return report.writer(parsed.output, { select = parsed.select })
+end
+
+-- One more row than is wanted is asked for: if it comes, there are more.
+local function ask_for_one_more(parsed, options)
+  if parsed.method == "GET" and options.top and options.top > 0 and options.top < page_cap(parsed.path) then
+    options.top = options.top + 1
+    return parsed.top
+  end
+end
+
+-- Takes the row away that was one too many.
+local function drop_last(rows, limit)
+  if not limit or #rows <= limit then return false end
+  rows[#rows] = nil
+  return true
+end
+
+local function say_more(rows, more, total, parsed)
+  if total and total > #rows + (parsed.skip or 0) then
+    report.note(("%d rows of %d: --all walks all of them"):format(#rows, total))
+  elseif more then
+    report.note(("%d rows, and there are more: --all walks them"):format(#rows))
+  elseif more == nil and #rows > 0 and #rows % page_cap(parsed.path) == 0 then
+    report.note(("%d rows, a full page: there may be more (--all)"):format(#rows))
+  end
+end
+
+local function write_reply(value, parsed, limit)
+  if value == true then return end -- no body
+  local rows, more, total = values.rows(value)
+  if type(value) == "string" then
+    io.write(value)
+  elseif not rows then
+    writer_of(parsed).value(value)
+  else
+    local dropped = drop_last(rows, limit)
+    local writer = writer_of(parsed)
+    -- As JSON and as Lua, a reply is what the service sent.
+    if report.is_faithful(parsed.output) then
+      writer.value(value)
+    else
+      writer.rows(rows)
+      writer.finish()
+    end
+    if parsed.method == "GET" then say_more(rows, dropped or more, total, parsed) end
+  end
+end
+
+-- All pages, written as they come.
+local function walk(client, parsed, options)
+  options.page_size, options.by = parsed.page_size, parsed.by
+  local bar = require("uipath.cli.progress").new()
+  options.on_progress = bar and bar.show
+  local writer = writer_of(parsed)
+  for rows in client:pages(parsed.path, options) do
+    if bar then bar.hide() end
+    writer.rows(rows)
+  end
+  if bar then bar.hide() end
+  writer.finish()
+  return 0
+end
+
+---@param parsed table
+---@return integer exit_code
+function calls.run(parsed)
+  local client = connection.open(parsed)
+  local options = call_options(parsed)
+  if parsed.all then return walk(client, parsed, options) end
+  local limit = ask_for_one_more(parsed, options)
+  local value, response = client:request(parsed.method, parsed.path, options)
+  if value == nil then return report.failure(response) end
+  write_reply(value, parsed, limit)
+  if response.hint then report.note(response.hint) end
+  return 0
+end
+
+return calls

@@ -1,0 +1,173 @@
+-- What luipath takes on its command line, for lua-argparse. Only the command that is asked for is defined in full: the rest would cost
+-- more than it is worth.
+
+local options = {}
+
+local methods = { get = "GET", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE" }
+
+local commands = {
+  { "get", "read PATH, a page of it or all" },
+  { "post", "send a body to PATH" },
+  { "put", "replace what is at PATH" },
+  { "patch", "change what is at PATH" },
+  { "delete", "delete what is at PATH" },
+  { "token", "say what the token is good for" },
+  { "can", "say whether the token's scopes allow a call" },
+  { "endpoints", "list the endpoints that the catalogue knows" },
+  { "describe", "say what the catalogue knows of PATH" },
+  { "sandbox", "run the bundled tenant until Ctrl-C" },
+  { "completion", "print a script that completes luipath's words in a shell" },
+}
+
+local function whole(text)
+  local number = text:find "^%d+$" and tonumber(text)
+  if not number then return nil, "'" .. text .. "' is no whole number" end
+  return number
+end
+
+local function seconds(text)
+  local number = tonumber(text)
+  if not number or number <= 0 then return nil, "'" .. text .. "' is no number of seconds" end
+  return number
+end
+
+-- A folder's id is a number, as in a script.
+local function folder(text)
+  return text:find "^%d+$" and tonumber(text) or text
+end
+
+local function words(text)
+  local list = {}
+  for word in text:gmatch "[^,]+" do list[#list + 1] = word:match "^%s*(.-)%s*$" end
+  return list
+end
+
+local function pair(text)
+  local name, value = text:match "^([^=]+)=(.*)$"
+  if not name then return nil, "'" .. text .. "' must be NAME=VALUE" end
+  return { name, value }
+end
+
+local function header(text)
+  local name, value = text:match "^([^:]+):%s*(.*)$"
+  if not name then return nil, "'" .. text .. "' must be NAME: VALUE" end
+  return { name, value }
+end
+
+-- Options of every command that connects.
+local function add_connection(command)
+  command:group("Which tenant (else as UIPATH_* variables or the profile say)",
+    command:option("--profile", "a profile of ~/.uipath/config"):argname "<name>",
+    command:option("--organization"):argname "<name>",
+    command:option("--tenant"):argname "<name>",
+    command:option("--folder", "its path, key or id"):argname "<folder>":convert(folder),
+    command:option("--timeout", "for a call in all"):argname "<seconds>":convert(seconds))
+  command:flag("--sandbox", "use the bundled tenant")
+end
+
+local function add_output(command)
+  command:option("-o --output", "table (the default on a terminal), json (else), jsonl, csv or lua"):choices { "table", "json", "jsonl", "csv", "lua" }
+end
+
+local function add_query(command)
+  command:group("OData",
+    command:option("--filter", "such as \"State eq 'Faulted'\""):argname "<expression>",
+    command:option("--select", "members, with commas between"):argname "<names>":convert(words),
+    command:option("--expand"):argname "<names>":convert(words),
+    command:option("--orderby"):argname "<names>":convert(words),
+    command:option("--top", "at most so many rows"):argname "<rows>":convert(whole),
+    command:option("--skip"):argname "<rows>":convert(whole),
+    command:flag("--count", "ask for the number of rows in all"),
+    command:option("--search"):argname "<text>",
+    command:option("--apply"):argname "<expression>")
+end
+
+local function add_call(command, name)
+  command:argument("path", "such as odata/Jobs, or identity_/api/…")
+  add_query(command)
+  command:option("--query", "any other parameter"):argname "<name>=<value>":count "*":convert(pair)
+  command:option("--header"):argname "<name>: <value>":count "*":convert(header)
+  command:option("--level", "of a service that luipath does not know"):choices { "organization", "tenant" }
+  command:option("--max-attempts"):argname "<number>":convert(whole)
+  if name == "get" then
+    command:flag("--all", "walk all pages; --top is then the rows in all")
+    command:option("--page-size"):argname "<rows>":convert(whole)
+    command:option("--by", "walk by this key instead of by offset"):argname "<name>"
+  else
+    command:option("--body", "JSON; @file sends a file, @- standard input"):argname "<text>"
+    command:flag("--idempotent", "send it again even where the service may have acted")
+  end
+  add_output(command)
+  add_connection(command)
+end
+
+local define = {
+  token = function(command)
+    command:flag("--access-token", "print the token itself, which is a secret")
+    add_output(command)
+    add_connection(command)
+  end,
+  can = function(command)
+    command:argument("method", "such as GET")
+    command:argument "path"
+    add_connection(command)
+  end,
+  endpoints = function(command)
+    command:argument("pattern", "a part of METHOD and path, or a Lua pattern"):args "?"
+    add_output(command)
+  end,
+  describe = function(command)
+    command:argument "path"
+    add_output(command)
+  end,
+  sandbox = function(command)
+    command:flag("--tls", "serve https")
+    command:option("--latency", "seconds that each reply is held back"):argname "<seconds>":convert(seconds)
+  end,
+  completion = function(command)
+    command:argument("shell"):choices { "bash", "zsh", "fish" }
+  end,
+}
+for name in pairs(methods) do define[name] = add_call end
+
+-- The command among the words, if any.
+local function wanted(arguments)
+  for _, word in ipairs(arguments) do
+    if define[word] then return word end
+  end
+end
+
+-- connection: whether options of the connection stand before the command, too.
+local function new_parser(wanted_command, connection)
+  local parser = require "argparse" ("luipath", "UiPath's cloud APIs. Without a command: a prompt.")
+  parser:command_target "command"
+  parser:require_command(false)
+  if connection then add_connection(parser) end
+  parser:flag("--version"):action(function()
+    print(require("uipath")._VERSION)
+    os.exit(0)
+  end)
+  parser:epilog "Exit codes: 0, 1 the service said no, 2 usage, 3 network."
+  for _, each in ipairs(commands) do
+    local command = parser:command(each[1], each[2])
+    if wanted_command == each[1] or wanted_command == "completion" then define[each[1]](command, each[1]) end
+  end
+  return parser
+end
+
+---@param arguments string[]
+---@return table? parsed command, and the options by name
+---@return string? problem
+function options.parse(arguments)
+  local command = wanted(arguments)
+  local parser = new_parser(command, not command or command == "completion" or arguments[1]:find "^%-")
+  local ok, parsed = parser:pparse(arguments)
+  if not ok then return nil, parsed .. (command and ("\nluipath %s --help says more"):format(command) or "\nluipath --help says more") end
+  if parsed.command == "completion" then
+    return { command = "completion", script = parser["get_" .. parsed.shell .. "_complete"](parser) }
+  end
+  parsed.method = methods[parsed.command] or parsed.method
+  return parsed
+end
+
+return options

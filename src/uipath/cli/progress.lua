@@ -1,0 +1,35 @@
+-- A bar on standard error while pages come, if that is a terminal.
+
+local terminal = require "uipath.terminal"
+
+local progress = {}
+
+local BAR = 30
+
+local function line_of(done, total)
+  if not total or total <= 0 then return ("%d rows"):format(done) end
+  local share = math.min(done / total, 1)
+  local filled = math.floor(share * BAR)
+  return ("[%s%s] %d of %d rows"):format(("#"):rep(filled), ("."):rep(BAR - filled), done, total)
+end
+
+---@return { show: fun(done: integer, total: integer?), hide: fun() }? bar nil: nobody would see it
+function progress.new()
+  if not terminal.is_terminal(2) then return nil end
+  local bar, shown = {}, false
+
+  function bar.show(done, total)
+    io.stdout:flush()
+    io.stderr:write("\r\27[K", (line_of(done, total):sub(1, (terminal.width() or 80) - 1)))
+    shown = true
+  end
+
+  function bar.hide()
+    if shown then io.stderr:write("\r\27[K") end
+    shown = false
+  end
+
+  return bar
+end
+
+return progress

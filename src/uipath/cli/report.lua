@@ -1,0 +1,62 @@
+-- How luipath writes values to standard output, and says things on standard error.
+
+local output = require "uipath.output"
+local style = require "uipath.output.style"
+local terminal = require "uipath.terminal"
+local uipath = require "uipath"
+
+local report = {}
+
+report.EXIT = { refused = 1, usage = 2, network = 3, interrupted = 130 }
+
+---A note, in the order in which things happen.
+---@param message string
+function report.note(message)
+  io.stdout:flush()
+  io.stderr:write("luipath: ", message, "\n")
+end
+
+---Ends the command: what was asked for makes no sense. Caught in uipath.cli.
+---@param message string
+function report.usage(message)
+  error({ usage = message }, 0)
+end
+
+local codes = { usage = "usage", file = "usage", network = "network", timeout = "network" }
+
+---Says what an error says.
+---@param err any an error object
+---@return integer exit_code
+function report.failure(err)
+  if not uipath.is_error(err) then
+    report.note(tostring(err))
+    return report.EXIT.refused
+  end
+  err.where = nil -- luipath's own code is of no interest
+  report.note(tostring(err))
+  return report.EXIT[codes[err.kind] or "refused"]
+end
+
+local function format_of(name)
+  return name or terminal.is_terminal(1) and "table" or "json"
+end
+
+---Whether the format shows a reply as it is, and not its rows alone.
+---@param name? string
+---@return boolean
+function report.is_faithful(name)
+  local format = format_of(name)
+  return format == "json" or format == "lua"
+end
+
+---@param name? string the format; nil: a table on a terminal, else JSON
+---@param options { select: string[]? }
+---@return uipath.Writer
+function report.writer(name, options)
+  return output.writer(format_of(name), function(text) io.stdout:write(text) end, {
+    select = options.select, width = terminal.is_terminal(1) and terminal.width() or nil, note = report.note, warn = report.note,
+    bold = style.new().bold,
+  })
+end
+
+return report

@@ -1,0 +1,77 @@
+-- What a call needs and what its token has, for hints. Loaded with the first 403, or a list of folders that is empty.
+
+local catalogue = require "uipath.catalogue"
+local token = require "uipath.token"
+
+local hints = {}
+
+-- What the service itself says it wants: Identity names the scopes.
+local function wanted_by_service(message)
+  local wanted = message:match "[Ee]xpect to have (.-)%.?%s*$"
+  if wanted then return (wanted:gsub("'", "")) end
+  return message:match "'([^']+)' scope not found"
+end
+
+-- A token with all scopes of Orchestrator has dozens: the first of those that matter are enough.
+local function list_of(scopes)
+  if #scopes <= 8 then return table.concat(scopes, " ") end
+  return table.concat(scopes, " ", 1, 8) .. (" and %d more"):format(#scopes - 8)
+end
+
+local function includes(scopes, wanted)
+  for _, scope in ipairs(scopes) do
+    if scope == wanted then return true end
+  end
+  return false
+end
+
+-- The part about scopes: what is needed, and what the token has.
+local function about_scopes(row, wanted, held)
+  if row and not row.oauth then return "not open to external applications: it takes a user's sign-in" end
+  local words = {}
+  local needed = wanted or row and row.scopes
+  local allowed = not wanted and row and held and catalogue.allows(row, held)
+  if allowed then
+    words[1] = "the token's scopes suffice"
+  else
+    if needed then words[1] = "needs " .. needed end
+    if row and row.path:find "Buckets" and not wanted then words[1] = words[1] .. " (newer tenants: OR.Buckets)" end
+  end
+  if held and #held > 0 and not allowed then words[#words + 1] = "the token has " .. list_of(held) end
+  return table.concat(words, "; ")
+end
+
+-- The part about the role: a permission where the catalogue knows it.
+local function about_role(row)
+  if row and row.permissions then return "the role needs " .. row.permissions end
+  return "the application's role in the tenant and folder must allow it too"
+end
+
+---What is missing after a 403.
+---@param err table the error's fields: method, url, message
+---@param value? string the token
+---@param scope? string what the token endpoint said of its scopes
+---@return string
+function hints.forbidden(err, value, scope)
+  local row = err.method and err.url and catalogue.find(err.method, err.url)
+  local held = value and token.scopes(value, scope)
+  local parts = {}
+  local first = about_scopes(row, wanted_by_service(err.message or ""), held)
+  if first ~= "" then parts[1] = first end
+  if not row or row.oauth then parts[#parts + 1] = about_role(row) end
+  return table.concat(parts, "; ")
+end
+
+---Why a list of folders may be empty although the call went well; nil where that is no riddle.
+---@param value? string the token
+---@param scope? string
+---@return string?
+function hints.no_folders(value, scope)
+  local held = value and token.scopes(value, scope) or {}
+  local advice = "assign the application to a folder with a role"
+  if #held == 0 or includes(held, "OR.Default") then return "the token is good, but sees no folders: " .. advice end
+  return ("the token is good, but sees no folders with the scopes %s: %s, and try the scope OR.Default, which brings in those roles")
+    :format(list_of(held), advice)
+end
+
+return hints

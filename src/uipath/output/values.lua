@@ -1,0 +1,67 @@
+-- What decoded JSON is: null, arrays, objects, the rows in a reply.
+
+local uipath = require "uipath"
+
+local values = {}
+
+local null = uipath.null
+local array_metatable = getmetatable(uipath.array {})
+
+values.null = null
+
+---@param value any
+---@return boolean
+function values.is_array(value)
+  return type(value) == "table" and (value[1] ~= nil or getmetatable(value) == array_metatable)
+end
+
+---@param value any
+---@return boolean
+function values.is_object(value)
+  return type(value) == "table" and not values.is_array(value)
+end
+
+---A number as JSON has it: exact, and `1` rather than `1.0`.
+---@param number number
+---@return string
+function values.number(number)
+  return uipath.json.encode(number) or tostring(number)
+end
+
+---The names of an object's members, sorted.
+---@param object table
+---@return string[]
+function values.names(object)
+  local names = {}
+  for name in pairs(object) do names[#names + 1] = name end
+  table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
+  return names
+end
+
+-- Where services put their rows: OData, Test Manager, Identity, folders, files of buckets.
+local places = { "value", "data", "results", "PageItems", "items" }
+
+---The rows of a reply that is a list.
+---@param reply any
+---@return table[]? rows nil: the reply is a single value
+---@return boolean? more whether the reply says that there are more rows than these; nil: it does not say
+---@return integer? total
+function values.rows(reply)
+  if values.is_array(reply) then return reply, false end
+  if type(reply) ~= "table" then return nil end
+  for _, place in ipairs(places) do
+    local rows = reply[place]
+    if values.is_array(rows) then
+      local paging = type(reply.paging) == "table" and reply.paging or {}
+      local total = reply["@odata.count"] or paging.total or reply.totalItems or reply.totalCount or reply.Count
+      if type(total) ~= "number" then total = nil end
+      local next_page = reply["@odata.nextLink"] or reply.continuationToken
+      if next_page and next_page ~= null then return rows, true, total end
+      if paging.nextPage == true or reply.hasNextPage == true then return rows, true, total end
+      if paging.nextPage == false or reply.hasNextPage == false then return rows, false, total end
+      return rows, nil, total
+    end
+  end
+end
+
+return values

@@ -1,0 +1,91 @@
+-- Values at the prompt: lists as tables, single objects by their members, errors in one line.
+
+local nested = require "uipath.output.nested"
+local style = require "uipath.output.style"
+local tables = require "uipath.output.table"
+local terminal = require "uipath.terminal"
+local text = require "uipath.output.text"
+local uipath = require "uipath"
+local values = require "uipath.output.values"
+
+local show = {}
+
+local function one_line(message)
+  return (text.clean((message:gsub("[%c%s]+", " "))))
+end
+
+---An error in one line; the prompt's own position says nothing.
+---@param err any
+---@return string
+function show.failure(err)
+  local message = tostring(err):gsub("^prompt:%d+: ", "")
+  return style.new().red(one_line(message))
+end
+
+local function is_response(value)
+  return type(value) == "table" and value.status ~= nil and value.headers ~= nil and value.url ~= nil
+end
+
+-- Whether all rows are objects, and there are some.
+local function are_objects(rows)
+  for _, row in ipairs(rows) do
+    if not values.is_object(row) then return false end
+  end
+  return #rows > 0
+end
+
+local function footer(rows, total, response, hidden)
+  local parts = { #rows == 1 and "1 row" or ("%d rows"):format(#rows) }
+  if total and total > #rows then parts[1] = parts[1] .. (" of %d"):format(total) end
+  if is_response(response) then parts[#parts + 1] = ("%.2f s"):format(response.elapsed) end
+  if #hidden > 0 then parts[#parts + 1] = ("%d more columns"):format(#hidden) end
+  return table.concat(parts, " · ")
+end
+
+local function list_text(rows, total, response)
+  local styles = style.new()
+  local layout, hidden = tables.layout(rows, { width = terminal.width() or 80 })
+  local lines = { tables.head(layout, styles.bold) }
+  for _, row in ipairs(rows) do lines[#lines + 1] = tables.line(layout, row) end
+  lines[#lines + 1] = styles.dim(footer(rows, total, response, hidden))
+  return table.concat(lines, "\n")
+end
+
+local function is_named(value)
+  local metatable = type(value) == "table" and getmetatable(value)
+  return type(metatable) == "table" and metatable.__tostring ~= nil
+end
+
+---One value as the prompt shows it.
+---@param value any
+---@param response any what came with it
+---@return string
+function show.text(value, response)
+  local styles = style.new()
+  if uipath.is_error(value) then return show.failure(value) end
+  if type(value) == "string" then return (value:gsub("[^\n]+", text.clean)) end
+  if is_named(value) then return (tostring(value):gsub("[^\n]+", text.clean)) end
+  local rows, _, total = values.rows(value)
+  if rows and are_objects(rows) then return list_text(rows, total, response) end
+  if rows and #rows == 0 then return styles.dim "no rows" end
+  return nested.text(value, styles)
+end
+
+---Shows what a line of code came to: nothing, value and response, nil and error, or any values.
+---@param write fun(text: string)
+---@param count integer
+---@param ... any
+function show.results(write, count, ...)
+  if count == 0 then return end
+  local first, second = ...
+  if first == nil and uipath.is_error(second) then
+    write(show.failure(second) .. "\n")
+  elseif count == 2 and is_response(second) then
+    write(show.text(first, second) .. "\n")
+    if second.hint then write(style.new().dim(one_line(second.hint)) .. "\n") end
+  else
+    for i = 1, count do write(show.text((select(i, ...))) .. "\n") end
+  end
+end
+
+return show
