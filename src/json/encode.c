@@ -27,9 +27,17 @@ struct level {
 
 #define SMALL_TEXT 1024
 
+/* A userdata that frees a larger text if an error is raised. The text is no userdata itself because it can then be
+   enlarged where it is, and be given back as soon as it is done. */
+struct owner {
+  char *text; /* of the state's allocator */
+  size_t capacity;
+};
+
 struct encoder {
   lua_State *L;
-  int owner_slot; /* stack index: the userdata that owns the text, or nil while the text is in small */
+  int owner_slot; /* stack index: the owner, or nil while the text is in small */
+  struct owner *owner;
   char *text, *to, *text_end;
   char small[SMALL_TEXT];
 };
@@ -40,13 +48,46 @@ static bool encode_value(struct encoder *encoder, int index, const struct level 
 /* The text                                                                 */
 /* ======================================================================== */
 
+/* Frees the text of the owner, which is on the stack. Also its __gc. [-0, +0] */
+static int free_text(lua_State *L) {
+  struct owner *owner = lua_touserdata(L, -1);
+  void *data;
+  lua_Alloc allocate = lua_getallocf(L, &data);
+  if (owner->text != NULL) allocate(data, owner->text, owner->capacity, 0);
+  owner->text = NULL;
+  return 0;
+}
+
+/* Makes the owner. [-0, +0] */
+static void own_text(struct encoder *encoder) {
+  lua_State *L = encoder->L;
+  encoder->owner = lua_newuserdata(L, sizeof *encoder->owner);
+  *encoder->owner = (struct owner){NULL, 0};
+  if (luaL_newmetatable(L, "uipath.json.text")) {
+    lua_pushcfunction(L, free_text);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  lua_replace(L, encoder->owner_slot);
+}
+
 /* Moves the text to where there is room for `more` further bytes. [-0, +0] */
-static void grow(struct encoder *encoder, size_t more) {
+__attribute__((noinline)) static void grow(struct encoder *encoder, size_t more) {
   size_t used = (size_t)(encoder->to - encoder->text);
   size_t capacity = 2 * (size_t)(encoder->text_end - encoder->text) + more;
-  char *larger = lua_newuserdata(encoder->L, capacity);
-  memcpy(larger, encoder->text, used);
-  lua_replace(encoder->L, encoder->owner_slot);
+  bool first = encoder->owner == NULL;
+  luaL_checkstack(encoder->L, 4, NULL);
+  if (first) own_text(encoder);
+  void *data;
+  lua_Alloc allocate = lua_getallocf(encoder->L, &data);
+  char *larger = allocate(data, encoder->owner->text, encoder->owner->capacity, capacity);
+  if (larger == NULL) {
+    lua_gc(encoder->L, LUA_GCCOLLECT, 0);
+    larger = allocate(data, encoder->owner->text, encoder->owner->capacity, capacity);
+  }
+  if (larger == NULL) luaL_error(encoder->L, "not enough memory");
+  if (first) memcpy(larger, encoder->text, used);
+  *encoder->owner = (struct owner){larger, capacity};
   encoder->text = larger;
   encoder->to = larger + used;
   encoder->text_end = larger + capacity;
@@ -132,36 +173,56 @@ static char *write_escape(char *to, char c) {
   return to + 5;
 }
 
-/* Writes a string in quotes. false: it is not valid UTF-8. [-0, +0] */
-static bool write_string(struct encoder *encoder, const char *from, size_t length) {
-  const char *end = from + length;
-  /* The room is always for all that is left, should it be plain, and one escape or block more. */
-  reserve(encoder, length + MAX_ESCAPE + BLOCK_SIZE);
-  *encoder->to++ = '"';
+/* What may be written behind a string that is still to come, at each of its bytes: an escape in place of one, or a
+   block, of which only some bytes are due, and the quote. */
+#define STRING_ROOM (MAX_ESCAPE + BLOCK_SIZE + 1)
+
+/* Writes the rest of a string, which is not all plain, and the closing quote. There is room for the rest as it is
+   and STRING_ROOM. false: it is not valid UTF-8. [-0, +0] */
+static bool write_special(struct encoder *encoder, const char *from, const char *end) {
   while (from < end) {
-    size_t left = (size_t)(end - from);
-    char last[BLOCK_SIZE];
-    const char *block = left >= BLOCK_SIZE ? from : memcpy(memset(last, ' ', sizeof last), from, left);
-    size_t plain = block_first(block_special(block));
-    memcpy(encoder->to, block, BLOCK_SIZE);
-    if (plain > left) plain = left;
-    encoder->to += plain;
-    from += plain;
-    if (plain == left || plain == BLOCK_SIZE) continue;
-    if ((signed char)*from >= 0) {
+    if (block_is_plain(*from)) {
+      *encoder->to++ = *from++;
+    } else if ((signed char)*from >= 0) {
       encoder->to = write_escape(encoder->to, *from++);
-      reserve(encoder, (size_t)(end - from) + MAX_ESCAPE + BLOCK_SIZE);
-      continue;
-    }
-    do {
+      reserve(encoder, (size_t)(end - from) + STRING_ROOM);
+    } else {
       size_t sequence = json_sequence_length(from, end);
       if (sequence == 0) return false;
       memcpy(encoder->to, from, sequence);
       encoder->to += sequence;
       from += sequence;
-    } while (from < end && (signed char)*from < 0);
+      continue;
+    }
+    while (end - from >= BLOCK_SIZE) {
+      size_t plain = block_first(block_special(from));
+      memcpy(encoder->to, from, BLOCK_SIZE);
+      encoder->to += plain;
+      from += plain;
+      if (plain < BLOCK_SIZE) break;
+    }
   }
   *encoder->to++ = '"';
+  return true;
+}
+
+/* Writes a string in quotes; there is room for another byte behind it. false: it is not valid UTF-8. [-0, +0] */
+static bool write_string(struct encoder *encoder, const char *from, size_t length) {
+  reserve(encoder, 1 + length + STRING_ROOM + 1);
+  *encoder->to++ = '"';
+  /* The copy is what is looked at: it may be read beyond its end. */
+  char *copy = encoder->to;
+  memcpy(copy, from, length);
+  memset(copy + length, ' ', BLOCK_SIZE);
+  for (size_t i = 0; i < length; i += BLOCK_SIZE) {
+    unsigned special = block_special(copy + i);
+    if (special == 0) continue;
+    i += block_first(special);
+    encoder->to += i;
+    return write_special(encoder, from + i, from + length);
+  }
+  copy[length] = '"';
+  encoder->to += length + 1;
   return true;
 }
 
@@ -169,7 +230,7 @@ static bool write_string(struct encoder *encoder, const char *from, size_t lengt
 #define MAX_EXACT_INTEGER 9007199254740992.0
 
 /* Writes the number at index. */
-static bool encode_number(struct encoder *encoder, int index, const struct level *parent) {
+__attribute__((noinline)) static bool encode_number(struct encoder *encoder, int index, const struct level *parent) {
   lua_State *L = encoder->L;
   reserve(encoder, NUMBER_MAX_LENGTH);
 #if COMPAT_EXACT_INTEGERS
@@ -266,9 +327,8 @@ static bool encode_object(struct encoder *encoder, int index, struct level *leve
     size_t length;
     const char *name = lua_tolstring(L, level->key_slot, &length);
     write_char(encoder, before);
-    if (!write_string(encoder, name, length))
-      return fail(encoder, level->parent, "has a key that is not valid UTF-8");
-    write_char(encoder, ':');
+    if (!write_string(encoder, name, length)) return fail(encoder, level->parent, "has a key that is not valid UTF-8");
+    *encoder->to++ = ':';
     if (!encode_value(encoder, level->key_slot + 1, level)) return false;
     lua_pop(L, 1);
     before = ',';
@@ -278,7 +338,7 @@ static bool encode_object(struct encoder *encoder, int index, struct level *leve
 }
 
 /* Writes the table at index. */
-static bool encode_table(struct encoder *encoder, int index, const struct level *parent) {
+__attribute__((noinline)) static bool encode_table(struct encoder *encoder, int index, const struct level *parent) {
   lua_State *L = encoder->L;
   struct level level = {.parent = parent, .table = lua_topointer(L, index)};
   level.depth = parent == NULL ? 1 : parent->depth + 1;
@@ -348,10 +408,16 @@ bool json_encode(lua_State *L, int index) {
   lua_pushnil(L);
   encoder.L = L;
   encoder.owner_slot = top + 1;
+  encoder.owner = NULL;
   encoder.text = encoder.to = encoder.small;
   encoder.text_end = encoder.small + sizeof encoder.small;
   bool encoded = encode_value(&encoder, index, NULL);
   if (encoded) lua_pushlstring(L, encoder.text, (size_t)(encoder.to - encoder.text));
+  if (encoder.owner != NULL) {
+    lua_pushvalue(L, top + 1);
+    free_text(L);
+    lua_pop(L, 1);
+  }
   lua_replace(L, top + 1);
   lua_settop(L, top + 1);
   return encoded;
