@@ -67,13 +67,15 @@ struct known_string {
 #define KNOWN_STRINGS_BITS 10
 #define KNOWN_STRINGS (1 << KNOWN_STRINGS_BITS)
 #define MAX_KNOWN_LENGTH 32
+/* They are remembered from this item of the array on. */
+#define FIRST_KNOWN 32
 /* After so many new strings in a row a place's strings are taken for unique (keys, times). */
 #define MAX_NEW_STRINGS 16
 
 struct memory {
   bool in_use;
   int name_slots;   /* names[i]'s string is at this stack index + i */
-  int string_slots; /* and that of strings[i] at this + i */
+  int string_slots; /* and that of strings[i] at this + i; 0: no strings are remembered yet */
   int count;        /* names in use, names[0] not counted */
   int credit;
   struct name names[MAX_NAMES + 1];
@@ -218,19 +220,27 @@ static const char *decode_number(struct decoder *decoder, const char *text) {
 /* Names of members                                                         */
 /* ======================================================================== */
 
-/* Begins to remember; the Lua strings are kept on the stack from here on. [-0, +slots]; false: no room,
+/* Begins to remember names; the Lua strings are kept on the stack from here on. [-0, +slots]; false: no room,
    [-0, +0]. */
-static bool memory_begin(struct decoder *decoder) {
+static bool remember_names(struct decoder *decoder) {
   struct memory *memory = &decoder->memory;
-  if (!lua_checkstack(decoder->L, MAX_NAMES + 1 + KNOWN_STRINGS + CONTAINER_SLOTS)) return false;
+  if (!lua_checkstack(decoder->L, MAX_NAMES + 1 + CONTAINER_SLOTS)) return false;
   memory->name_slots = lua_gettop(decoder->L) + 1;
-  memory->string_slots = memory->name_slots + MAX_NAMES + 1;
+  memory->string_slots = 0;
   memory->count = 0;
   memory->credit = FIRST_CREDIT;
   memory->in_use = true;
+  lua_settop(decoder->L, memory->name_slots + MAX_NAMES);
+  return true;
+}
+
+/* Begins to remember strings as well, if there is room. [-0, +slots] */
+static void remember_strings(struct decoder *decoder) {
+  struct memory *memory = &decoder->memory;
+  if (!lua_checkstack(decoder->L, KNOWN_STRINGS + CONTAINER_SLOTS)) return;
+  memory->string_slots = lua_gettop(decoder->L) + 1;
   memset(memory->strings, 0, sizeof memory->strings);
   lua_settop(decoder->L, memory->string_slots + KNOWN_STRINGS - 1);
-  return true;
 }
 
 /* Whether `known`, which was met earlier in the text, stands at text as well. */
@@ -270,7 +280,7 @@ static const char *decode_known_string(struct decoder *decoder, const char *text
   if (stop == NULL) return NULL;
   if (*stop == '\\') return decode_escaped(decoder, text, stop);
   size_t length = (size_t)(stop - text);
-  if (length > MAX_KNOWN_LENGTH || place->new_strings == MAX_NEW_STRINGS) {
+  if (length > MAX_KNOWN_LENGTH || place->new_strings == MAX_NEW_STRINGS || decoder->memory.string_slots == 0) {
     lua_pushlstring(decoder->L, text, length);
   } else if (push_known_string(decoder, text, length)) {
     place->new_strings = 0;
@@ -294,7 +304,7 @@ static struct name *remember_name(struct decoder *decoder, const char *text, siz
 
 /* Decodes the name behind the opening quote at text - 1, where no name is expected. [-0, +1]; NULL: [-0, +0] */
 static const char *decode_unexpected_name(struct decoder *decoder, const char *text) {
-  if (!decoder->memory.in_use) return decode_string(decoder, text);
+  if (!decoder->memory.in_use || decoder->memory.string_slots == 0) return decode_string(decoder, text);
   const char *stop = scan_string(decoder, text);
   if (stop == NULL) return NULL;
   if (*stop == '\\') return decode_escaped(decoder, text, stop);
@@ -441,10 +451,11 @@ static const char *decode_array(struct decoder *decoder, const char *text, struc
     text = skip_space(decoder, text + 1);
     bool remember = count == FIRST_REMEMBERED && *text == '{' && !decoder->memory.in_use;
     if (waits && (remember || count == MAX_WAITING)) {
-      collect_items(L, first, count, LARGE_SIZE);
+      collect_items(L, first, count, remember ? MAX_WAITING : LARGE_SIZE);
       waits = false;
     }
-    if (remember && memory_begin(decoder)) place = &own_place;
+    if (remember && remember_names(decoder)) place = &own_place;
+    if (count == FIRST_KNOWN && place == &own_place) remember_strings(decoder);
   }
   if (*text != ']') return fail(decoder, text, "expected ',' or ']'");
   if (waits) collect_items(L, first, count, count);
