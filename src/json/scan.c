@@ -148,41 +148,49 @@ static inline const char *unescape_one(const char *text, const char *end, char *
   return letter == 'u' ? unescape_unicode(text, end, to, fault) : fail(fault, text, invalid_escape);
 }
 
-/* What comes of one block at most: its bytes, and a character that begins in it and ends behind. */
-#define BLOCK_ROOM (BLOCK_SIZE + 3)
+/* So much of the text is looked at at a time, one bit of a word for each byte. */
+#define STRETCH (2 * BLOCK_SIZE)
 
-/* json_unescape for as many whole blocks as there are, and as there is room for, up to anything but plain
-   characters, escapes of one letter, and valid UTF-8. Bytes are copied block by block, more than are due: what
-   follows overwrites the rest. */
-static void unescape_blocks(const char **text, const char *end, char **to, const char *to_end) {
+/* json_unescape as far as there are whole stretches, and room for them, up to anything but plain characters, valid
+   escapes and valid UTF-8. Whole stretches are copied, mostly more than is due: what follows overwrites the rest. */
+static void unescape_stretches(const char **text, const char *end, char **to, const char *to_end) {
   const char *from = *text;
   char *out = *to;
-  while (end - from >= 2 * BLOCK_SIZE + 3 && to_end - out >= BLOCK_ROOM + BLOCK_SIZE) {
-    const char *block_end = from + BLOCK_SIZE;
-    unsigned special = block_special(from);
-    for (const char *block = from; special != 0; special &= ~0u << (from - block)) {
-      const char *at = block + block_first(special);
-      memcpy(out, from, BLOCK_SIZE);
-      out += at - from;
-      from = at;
-      char meant = *at == '\\' ? escape_letters[(unsigned char)at[1]] : '\0';
-      size_t sequence = (signed char)*at < 0 ? json_sequence_length(at, end) : 0;
-      if (meant != '\0') {
-        *out++ = meant;
-        from += 2;
-      } else if (sequence > 0) {
-        memcpy(out, at, 4);
-        out += sequence;
-        from += sequence;
+  if (end - from < 2 * STRETCH || to_end - out < 2 * STRETCH) return;
+  const char *last = end - 2 * STRETCH, *out_last = to_end - 2 * STRETCH;
+  while (from <= last && out <= out_last) {
+    const char *stretch_end = from + STRETCH;
+    uint64_t special = block_special(from) | (uint64_t)block_special(from + BLOCK_SIZE) << BLOCK_SIZE; /* bit 0: at from */
+    while (special != 0) {
+      int plain = __builtin_ctzll(special);
+      memcpy(out, from, STRETCH);
+      out += plain;
+      from += plain;
+      special >>= plain;
+      size_t length;
+      if (*from != '\\') {
+        length = (signed char)*from < 0 ? json_sequence_length(from, end) : 0;
+        if (length == 0) goto stop;
+        memcpy(out, from, 4);
+        out += length;
+      } else if (escape_letters[(unsigned char)from[1]] != '\0') {
+        length = 2;
+        *out++ = escape_letters[(unsigned char)from[1]];
       } else {
-        goto stop;
+        struct json_fault fault; /* json_unescape will meet it again */
+        char *behind = out;
+        const char *next = from[1] == 'u' ? unescape_unicode(from, end, &behind, &fault) : NULL;
+        if (next == NULL) goto stop;
+        length = (size_t)(next - from);
+        out = behind;
       }
-      if (from >= block_end) break;
+      from += length;
+      special >>= length;
     }
-    if (from < block_end) {
-      memcpy(out, from, BLOCK_SIZE);
-      out += block_end - from;
-      from = block_end;
+    if (from < stretch_end) {
+      memcpy(out, from, STRETCH);
+      out += stretch_end - from;
+      from = stretch_end;
     }
   }
 stop:
@@ -193,7 +201,7 @@ stop:
 enum json_unescaped json_unescape(const char **text, const char *end, char **to, char *to_end,
                                   struct json_fault *fault) {
   for (;;) {
-    unescape_blocks(text, end, to, to_end);
+    unescape_stretches(text, end, to, to_end);
     if (to_end - *to < JSON_UNESCAPE_ROOM) return JSON_NO_ROOM;
     char c = peek(*text, end);
     if (c == '"') return JSON_UNESCAPED;
