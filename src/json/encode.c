@@ -71,26 +71,34 @@ static void own_text(struct encoder *encoder) {
   lua_replace(L, encoder->owner_slot);
 }
 
-/* Moves the text to where there is room for `more` further bytes. [-0, +0] */
+/* Enlarges the owner's text; raises "not enough memory" in a message, as Lua's own library does. [-0, +0] */
+static void enlarge(lua_State *L, struct owner *owner, size_t capacity) {
+  void *data;
+  lua_Alloc allocate = lua_getallocf(L, &data);
+  char *larger = allocate(data, owner->text, owner->capacity, capacity);
+  if (larger == NULL) {
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    larger = allocate(data, owner->text, owner->capacity, capacity);
+  }
+  if (larger == NULL) {
+    luaL_error(L, "not enough memory");
+    return; /* which luaL_error does not do */
+  }
+  *owner = (struct owner){larger, capacity};
+}
+
+/* Makes room for `more` further bytes, and for as much again as there is. [-0, +0] */
 __attribute__((noinline)) static void grow(struct encoder *encoder, size_t more) {
   size_t used = (size_t)(encoder->to - encoder->text);
   size_t capacity = 2 * (size_t)(encoder->text_end - encoder->text) + more;
   bool first = encoder->owner == NULL;
   luaL_checkstack(encoder->L, 4, NULL);
   if (first) own_text(encoder);
-  void *data;
-  lua_Alloc allocate = lua_getallocf(encoder->L, &data);
-  char *larger = allocate(data, encoder->owner->text, encoder->owner->capacity, capacity);
-  if (larger == NULL) {
-    lua_gc(encoder->L, LUA_GCCOLLECT, 0);
-    larger = allocate(data, encoder->owner->text, encoder->owner->capacity, capacity);
-  }
-  if (larger == NULL) luaL_error(encoder->L, "not enough memory");
-  if (first) memcpy(larger, encoder->text, used);
-  *encoder->owner = (struct owner){larger, capacity};
-  encoder->text = larger;
-  encoder->to = larger + used;
-  encoder->text_end = larger + capacity;
+  enlarge(encoder->L, encoder->owner, capacity);
+  if (first) memcpy(encoder->owner->text, encoder->text, used);
+  encoder->text = encoder->owner->text;
+  encoder->to = encoder->text + used;
+  encoder->text_end = encoder->text + capacity;
 }
 
 /* Makes sure that there is room for `more` further bytes. [-0, +0] */
