@@ -96,6 +96,8 @@ describe("a hint", function()
     { "fault/error/html", "base_url" },
     { "fault/status/400", "filter" },
     { "fault/redirect/302/other", "no token goes to another host" },
+    { "fault/redirect/302/loop", "go on and on" },
+    { "fault/redirect/302/nowhere", "does not say where" },
     { "fault/not_http", "does not speak HTTP" },
   }
   for _, row in ipairs(rows) do

@@ -11,8 +11,8 @@
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
 #define RECEIVE_BUFFER_BYTES 65536L
-/* Of a response; real ones are a few kilobytes, and this libcurl sets no limit itself. */
-#define LARGEST_HEADERS_BYTES ((size_t)1 << 20)
+/* Of a response; real ones are a few kilobytes. Below the limit that libcurl sets itself since 8.4 (300 KB). */
+#define LARGEST_HEADERS_BYTES ((size_t)256 << 10)
 
 /* ======================================================================== */
 /* What libcurl calls                                                       */
@@ -285,11 +285,12 @@ const char *transfer_header(const struct transfer *transfer, const char *name, s
 
 /* What OpenSSL found wrong with the certificate (X509_V_ERR_…, of openssl/x509_vfy.h), in words on what to do. */
 static const char *hint_for_certificate(CURL *easy) {
-  enum { FINE = 0, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
+  enum { FINE = 0, NOT_LOOKED_AT = 1, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
   long verdict = -1;
   curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
   switch (verdict) {
     case FINE:
+    case NOT_LOOKED_AT: /* libcurl checks the name first */
       return "the server's certificate names another host: check the host name in base_url (and identity_url)";
     case NOT_YET_VALID:
     case HAS_EXPIRED:

@@ -120,17 +120,25 @@ end
 -- Hints
 -- ---------------------------------------------------------------------------
 
+local function redirect_hint(err)
+  local location = err.headers and err.headers.location
+  if not location then return "the server does not say where to" end
+  local origin = (err.url or ""):match("^%a+://[^/]*")
+  local place = location:match("^[^?#]*")
+  if location:find("^%a[%w+.-]*:") and location:match("^%a+://[^/]*") ~= origin then
+    return "the server points to " .. place .. ": check base_url, organization and tenant; no token goes to another host"
+  end
+  if err.method == "GET" or err.method == "HEAD" then return "the redirects go on and on, last to " .. place end
+  return "only GET and HEAD are redirected: the place for this call is " .. place
+end
+
 local function hint_of(err, value, scope)
   if err.status == 403 then return require("uipath.hints").forbidden(err, value, scope) end
   if hints_by_code[err.code] then return hints_by_code[err.code] end
   if err.code == 1000 and err.status == 400 then
     return "the service does not understand the query options: check the names in filter, select, expand and orderby"
   end
-  if err.kind == "redirect" then
-    local location = err.headers and err.headers.location
-    return "the server points to " .. (location and location:match("^[^?#]*") or "another place")
-      .. ": check base_url, organization and tenant; no token goes to another host"
-  end
+  if err.kind == "redirect" then return redirect_hint(err) end
   if type(err.body) == "string" and err.body:find("^%s*<!?[%a]") and err.status == 404 then
     return "check base_url, organization and tenant"
   end
@@ -173,6 +181,7 @@ local function complete(fields)
   end
   fields.kind = fields.kind or kind_of(fields.status)
   fields.hint = fields.hint or hint_of(fields, value, scope)
+  if fields.kind == "redirect" then fields.message = fields.message or "the server redirects the call" end
   fields.message = fields.message or phrases[fields.status] or (fields.status and "status " .. fields.status) or fields.kind
   local secrets = {}
   if value and #value >= 4 then secrets[#secrets + 1] = value end
