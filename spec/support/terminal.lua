@@ -37,6 +37,9 @@ function Terminal.start(options)
   assert(os.execute("mkfifo " .. path))
   self.events = assert(io.popen(("exec 9<>%s; exec timeout %d %s -L %s -C attach -f ignore-size,read-only <&9"):format(
     path, LONGEST, TMUX, self.name)))
+  -- From here on no output comes without its line.
+  local line
+  repeat line = self.events:read "*l" until not line or line:find "^%%session%-changed"
   return self
 end
 
@@ -45,21 +48,23 @@ function Terminal:screen()
   return (self:tmux "capture-pane -p" or ""):gsub("%s+$", "")
 end
 
----The screen as soon as it matches a pattern (or, with plain, holds a text).
----@param pattern string
----@param plain? boolean
----@return string screen
-function Terminal:await(pattern, plain)
+-- The screen as soon as the test likes it; what: for the message.
+local function await(self, test, what)
   local screen = self:screen()
-  while not screen:find(pattern, 1, plain) do
+  while not test(screen) do
     local line
     repeat line = self.events:read "*l" until not line or line:find "^%%output"
     screen = self:screen()
-    if not line and not screen:find(pattern, 1, plain) then
-      error(("the screen never had %s:\n%s"):format(pattern, screen), 2)
-    end
+    if not line and not test(screen) then error(("the screen never had %s:\n%s"):format(what, screen), 3) end
   end
   return screen
+end
+
+---The screen as soon as it matches a pattern.
+---@param pattern string
+---@return string screen
+function Terminal:await(pattern)
+  return await(self, function(screen) return screen:find(pattern) end, pattern)
 end
 
 ---@param text string typed as it is
@@ -72,9 +77,11 @@ function Terminal:press(...)
   self:tmux("send-keys " .. table.concat({ ... }, " "))
 end
 
----Types a line, and Enter.
+---Types a line, and Enter once it can be read at the end of the screen.
 function Terminal:enter(text)
+  local typed = text:gsub("%s", "")
   self:type(text)
+  await(self, function(screen) return screen:gsub("%s", ""):sub(-#typed) == typed end, text)
   self:press "Enter"
 end
 
