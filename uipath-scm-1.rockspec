@@ -86,6 +86,7 @@ build = {
     ["uipath.output.text"] = "src/uipath/output/text.lua",
     ["uipath.output.values"] = "src/uipath/output/values.lua",
     ["uipath.profile"] = "src/uipath/profile.lua",
+    ["uipath.repl"] = "src/uipath/repl.lua",
     ["uipath.repl.completion"] = "src/uipath/repl/completion.lua",
     ["uipath.repl.editor"] = "src/uipath/repl/editor.lua",
     ["uipath.repl.evaluate"] = "src/uipath/repl/evaluate.lua",

@@ -33,7 +33,8 @@ function Terminal.start(options)
   -- The shell outlives the program, Ctrl-C too, and says how it ended.
   local command = ("trap : INT; %s; echo \"exit code $?\"; read -r _"):format(table.concat(words, " "))
   self:tmux(("new-session -d -x %d -y %d %s"):format(options.width or 80, options.height or 24, quoted("sh -c " .. quoted(command))))
-  -- A client in control mode gets a line for every piece of output. It must not read the end of its input: a pipe open at both ends has none.
+  -- A client in control mode gets a line for every piece of output. It must not read the end of its input: a pipe that is open at both
+  -- ends has none.
   assert(os.execute("mkfifo " .. path))
   self.events = assert(io.popen(("exec 9<>%s; exec timeout %d %s -L %s -C attach -f ignore-size,read-only <&9"):format(
     path, LONGEST, TMUX, self.name)))

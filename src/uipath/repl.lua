@@ -1,4 +1,3 @@
----@meta uipath.repl
 -- The prompt's helpers for plain Lua: `lua5.4 -i -l uipath.repl` has `client`, `uipath` and `help`, and prints values readably.
 -- Loading this module sets these globals, and `print`; it is for that use alone.
 
