@@ -14,6 +14,7 @@ dependencies = { "lua >= 5.1", "lua-cjson" }
 external_dependencies = { CURL = { header = "curl/curl.h" } }
 build = {
   type = "builtin",
+  install = { bin = { "src/luipath" } },
   modules = {
     uipath = {
       defines = { "_GNU_SOURCE" },
