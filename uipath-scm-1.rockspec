@@ -14,6 +14,7 @@ dependencies = { "lua >= 5.1", "lua-cjson" }
 external_dependencies = { CURL = { header = "curl/curl.h" } }
 build = {
   type = "builtin",
+  install = { bin = { "src/luipath" } },
   modules = {
     uipath = {
       defines = { "_GNU_SOURCE" },
@@ -86,6 +87,7 @@ build = {
     ["uipath.output.text"] = "src/uipath/output/text.lua",
     ["uipath.output.values"] = "src/uipath/output/values.lua",
     ["uipath.profile"] = "src/uipath/profile.lua",
+    ["uipath.repl"] = "src/uipath/repl.lua",
     ["uipath.repl.completion"] = "src/uipath/repl/completion.lua",
     ["uipath.repl.editor"] = "src/uipath/repl/editor.lua",
     ["uipath.repl.evaluate"] = "src/uipath/repl/evaluate.lua",

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "call_object.h"
+#include "engine/clock.h"
 
 #define HOOK_INSTRUCTIONS 1000 /* between two looks at whether Ctrl-C was pressed */
 #define LONGEST_READ 4096
@@ -202,6 +203,12 @@ static int width(lua_State *L) {
   return 0;
 }
 
+/* now() → seconds of a clock that never jumps */
+static int now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)clock_monotonic_ms() / 1000);
+  return 1;
+}
+
 /* make_private(path) → whether the file is there: makes one that only its owner can read */
 static int make_private(lua_State *L) {
   int descriptor = open(luaL_checkstring(L, 1), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -214,7 +221,7 @@ int luaopen_uipath_terminal(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"run", run},           {"catch", catch_signals}, {"tick", tick},         {"while_waiting", while_waiting},
       {"wait", wait_for_news}, {"read", read_input},     {"readline", call_readline}, {"is_terminal", is_terminal},
-      {"width", width},       {"make_private", make_private}, {NULL, NULL},
+      {"width", width},       {"now", now}, {"make_private", make_private}, {NULL, NULL},
   };
   lua_createtable(L, 0, 12);
   luaL_setfuncs(L, functions, 0);

@@ -1,4 +1,3 @@
----@meta uipath.catalogue
 -- What the published definitions say of UiPath's endpoints: parameters, scopes, permissions. Loaded when first asked for.
 
 local data = require "uipath.catalogue.data"

@@ -17,7 +17,11 @@ function connection.open(parsed)
   for _, name in ipairs { "profile", "organization", "tenant", "folder", "timeout" } do
     if parsed[name] ~= nil then options[name] = parsed[name] end
   end
-  return uipath.connect(options)
+  local ok, client = pcall(uipath.connect, options)
+  if ok then return client end
+  local message = tostring(client)
+  if message:find("missing", 1, true) then message = message .. "\nTo try things out: luipath --sandbox" end
+  error(message, 0)
 end
 
 return connection

@@ -66,7 +66,8 @@ local function add_connection(command)
 end
 
 local function add_output(command)
-  command:option("-o --output", "table (the default on a terminal), json (else), jsonl, csv or lua"):choices { "table", "json", "jsonl", "csv", "lua" }
+  command:option("-o --output", "table (the default on a terminal), json (else), jsonl, csv or lua")
+    :choices(require("uipath.output").formats)
 end
 
 local function add_query(command)
@@ -98,19 +99,19 @@ local function add_call(command, name)
     command:flag("--idempotent", "send it again even where the service may have acted")
   end
   add_output(command)
-  add_connection(command)
 end
+
+-- Commands that connect, and then take the options of a connection.
+local connects = { get = true, post = true, put = true, patch = true, delete = true, token = true, can = true }
 
 local define = {
   token = function(command)
     command:flag("--access-token", "print the token itself, which is a secret")
     add_output(command)
-    add_connection(command)
   end,
   can = function(command)
     command:argument("method", "such as GET")
     command:argument "path"
-    add_connection(command)
   end,
   endpoints = function(command)
     command:argument("pattern", "a part of METHOD and path, or a Lua pattern"):args "?"
@@ -137,7 +138,7 @@ local function wanted(arguments)
   end
 end
 
--- connection: whether options of the connection stand before the command, too.
+-- connection: whether options of the connection may stand before the command; behind it they are understood in any case.
 local function new_parser(wanted_command, connection)
   local parser = require "argparse" ("luipath", "UiPath's cloud APIs. Without a command: a prompt.")
   parser:command_target "command"
@@ -150,7 +151,10 @@ local function new_parser(wanted_command, connection)
   parser:epilog "Exit codes: 0, 1 the service said no, 2 usage, 3 network."
   for _, each in ipairs(commands) do
     local command = parser:command(each[1], each[2])
-    if wanted_command == each[1] or wanted_command == "completion" then define[each[1]](command, each[1]) end
+    if wanted_command == each[1] or wanted_command == "completion" then
+      define[each[1]](command, each[1])
+      if connects[each[1]] and not connection then add_connection(command) end
+    end
   end
   return parser
 end

@@ -5,9 +5,17 @@ local values = require "uipath.output.values"
 
 local json = {}
 
+local encode = uipath.json.encode
+
+-- Most texts need no escapes.
+local function scalar(value)
+  if type(value) == "string" and not value:find '[%c"\\\127-\255]' then return '"' .. value .. '"' end
+  return assert(encode(value))
+end
+
 local function append(parts, value, indent)
   if type(value) ~= "table" then
-    parts[#parts + 1] = assert(uipath.json.encode(value))
+    parts[#parts + 1] = scalar(value)
     return
   end
   local inner = indent .. "  "
@@ -29,7 +37,7 @@ local function append(parts, value, indent)
     return
   end
   for i, name in ipairs(names) do
-    parts[#parts + 1] = (i == 1 and "{\n" or ",\n") .. inner .. assert(uipath.json.encode(name)) .. ": "
+    parts[#parts + 1] = (i == 1 and "{\n" or ",\n") .. inner .. scalar(name) .. ": "
     append(parts, value[name], inner)
   end
   parts[#parts + 1] = "\n" .. indent .. "}"
@@ -64,7 +72,7 @@ end
 ---@param write fun(text: string)
 function json.lines(write)
   local writer = {}
-  function writer.value(value) write(assert(uipath.json.encode(value)) .. "\n") end
+  function writer.value(value) write(assert(encode(value)) .. "\n") end
   function writer.rows(rows)
     for _, row in ipairs(rows) do writer.value(row) end
   end

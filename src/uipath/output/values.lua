@@ -28,13 +28,31 @@ function values.number(number)
   return uipath.json.encode(number) or tostring(number)
 end
 
----The names of an object's members, sorted.
+local last_names = {}
+
+-- Whether these are the names of the object's members: rows have those of the row before.
+local function are_names(names, object)
+  local count = 0
+  for name in pairs(object) do
+    if type(name) ~= "string" then return false end
+    count = count + 1
+  end
+  if count ~= #names then return false end
+  for _, name in ipairs(names) do
+    if object[name] == nil then return false end
+  end
+  return true
+end
+
+---The names of an object's members, sorted. The list must not be changed.
 ---@param object table
 ---@return string[]
 function values.names(object)
+  if are_names(last_names, object) then return last_names end
   local names = {}
   for name in pairs(object) do names[#names + 1] = name end
   table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
+  if #names > 3 then last_names = names end
   return names
 end
 

@@ -105,27 +105,42 @@ local function completed(typed, segment)
   return typed .. behind, true
 end
 
----Paths that begin with the text, one segment further.
----@param start string
----@param method? string|false
----@return string[]
-local function paths(start, method)
-  load_templates()
+-- Paths that begin with the text, one segment further; and what comes next in any of them that is a parameter.
+local function next_paths(start, method)
   local done, typed = start:match "^(.*/)([^/]*)$"
   done, typed = done or "", typed or start
   local typed_segments, found = segments_of(done), {}
-  local count = #typed_segments
+  local count, parameter = #typed_segments, nil
   for _, template in ipairs(templates) do
     local matches = (not method or template.method == method) and template.segments[count + 1] ~= nil
     for i = 1, count do matches = matches and fits(typed_segments[i], template.segments[i]) end
     if matches then
       local segment, is_partial = completed(typed, template.segments[count + 1])
+      parameter = parameter or template.segments[count + 1]:match "^{.*}$"
       if segment then
         found[done .. segment .. (template.segments[count + 2] and not is_partial and "/" or "")] = true
       end
     end
   end
-  return beginning_with(start, found)
+  return beginning_with(start, found), parameter
+end
+
+---Paths that begin with the text, up to where they part. readline takes a single completion for the end of the string and closes it: where
+---the path goes on there are two, one of which shows what comes next.
+---@param start string
+---@param method? string|false
+---@return string[]
+local function paths(start, method)
+  load_templates()
+  local found = next_paths(start, method)
+  while #found == 1 and found[1]:find "[/(]$" do
+    local further, parameter = next_paths(found[1], method)
+    if #further == 0 then return { found[1], found[1] .. (parameter or "…") } end
+    if #further > 1 and parameter then further[#further + 1] = found[1] .. parameter end
+    if further[1] == found[1] then break end
+    found = further
+  end
+  return found
 end
 
 -- ---------------------------------------------------------------------------

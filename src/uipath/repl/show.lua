@@ -14,12 +14,16 @@ local function one_line(message)
   return (text.clean((message:gsub("[%c%s]+", " "))))
 end
 
----An error in one line; the prompt's own position says nothing.
+-- The position of a line that has just been typed, or of the command, says nothing.
+local function without_position(message)
+  return (message:gsub("^prompt:%d+: ", ""):gsub("^[^:%s]*luipath:%d+: ", ""))
+end
+
+---An error in one line.
 ---@param err any
 ---@return string
 function show.failure(err)
-  local message = tostring(err):gsub("^prompt:%d+: ", "")
-  return style.new().red(one_line(message))
+  return style.new().red(one_line(without_position(tostring(err))))
 end
 
 local function is_response(value)

@@ -5,15 +5,16 @@ local terminal = require "uipath.terminal"
 local waiting = {}
 
 local TICK = 0.5 -- seconds
-local PATIENCE = 2 -- ticks before anything is shown
+local PATIENCE = 1 -- seconds before anything is shown
 
-local ticks, shown = 0, false
+local began, shown = 0, false
 
+-- Any signal may bring us here, and more often than the clock's.
 local function draw()
-  ticks = ticks + 1
-  if ticks < PATIENCE then return end
+  local seconds = terminal.now() - began
+  if seconds < PATIENCE then return end
   io.stdout:flush()
-  io.stderr:write(("\r\27[Kwaiting, %d s (Ctrl-C ends it)\r"):format(math.floor(ticks * TICK)))
+  io.stderr:write(("\r\27[Kwaiting, %d s (Ctrl-C ends it)\r"):format(math.floor(seconds)))
   shown = true
 end
 
@@ -30,7 +31,7 @@ end
 ---@return any ... its results, or what it raised
 function waiting.run(chunk)
   if not terminal.is_terminal(2) then return terminal.run(chunk) end
-  ticks = 0
+  began = terminal.now()
   terminal.while_waiting(draw)
   terminal.tick(TICK)
   local function finish(...)

@@ -1,0 +1,39 @@
+-- Runs commands of a shell, each in an environment that holds nothing else.
+
+local support = {}
+
+local interpreter = os.getenv "LUA" or "lua5.4"
+
+local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
+
+local function read_and_remove(name)
+  local file = assert(io.open(name, "rb"))
+  local text = file:read "*a"
+  file:close()
+  os.remove(name)
+  return text
+end
+
+---@param words string[] of luipath
+---@param options? { environment: table<string, string>?, input: string?, behind: string? } behind: what the shell does with it
+---@return { code: integer, output: string, errors: string }
+function support.luipath(words, options)
+  options = options or {}
+  local command = { "env", "-i", "HOME=/nonexistent", quoted("LUA_PATH=" .. package.path), quoted("LUA_CPATH=" .. package.cpath) }
+  for _, name in ipairs { "PATH", "LD_PRELOAD", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
+    if os.getenv(name) then command[#command + 1] = quoted(name .. "=" .. os.getenv(name)) end
+  end
+  for name, value in pairs(options.environment or {}) do command[#command + 1] = quoted(name .. "=" .. value) end
+  command[#command + 1] = interpreter
+  command[#command + 1] = "src/luipath"
+  for _, word in ipairs(words) do command[#command + 1] = quoted(word) end
+  local output, errors, code, input = os.tmpname(), os.tmpname(), os.tmpname(), os.tmpname()
+  local file = assert(io.open(input, "wb"))
+  file:write(options.input or "")
+  file:close()
+  os.execute(("{ %s; echo $? >%s; } <%s 2>%s %s >%s"):format(table.concat(command, " "), code, input, errors, options.behind or "", output))
+  os.remove(input)
+  return { code = tonumber(read_and_remove(code)), output = read_and_remove(output), errors = read_and_remove(errors) }
+end
+
+return support
