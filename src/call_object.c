@@ -223,6 +223,7 @@ static int kept_results(lua_State *L, int index) {
     lua_setiuservalue(L, index, 1);
     object->has_results = true;
     object->client_secret = NULL; /* no longer kept alive */
+    buffer_free(&object->call->reply.body); /* a page's need not wait for the collector */
     return 2;
   }
   lua_getiuservalue(L, index, 1);

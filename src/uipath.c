@@ -8,6 +8,7 @@
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
+#include "request.h"
 #include "task.h"
 
 #define VERSION "0.1.0"
@@ -55,6 +56,8 @@ static int open_internal(lua_State *L) {
   lua_createtable(L, 0, 32);
   call_add_internals(L);
   client_add_internals(L);
+  error_add_internals(L);
+  request_add_internals(L);
   task_add_internals(L);
   return 1;
 }

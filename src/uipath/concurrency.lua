@@ -6,7 +6,7 @@
 
 local internal = require "uipath.internal"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 113
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
 
 local concurrency = {}
