@@ -103,6 +103,7 @@ build = {
     ["uipath.sandbox.faults"] = "src/uipath/sandbox/faults.lua",
     ["uipath.sandbox.filter"] = "src/uipath/sandbox/filter.lua",
     ["uipath.sandbox.generated"] = "src/uipath/sandbox/generated.lua",
+    ["uipath.sandbox.gzip"] = "src/uipath/sandbox/gzip.lua",
     ["uipath.sandbox.identity"] = "src/uipath/sandbox/identity.lua",
     ["uipath.sandbox.json"] = "src/uipath/sandbox/json.lua",
     ["uipath.sandbox.orchestrator"] = "src/uipath/sandbox/orchestrator.lua",
