@@ -33,6 +33,7 @@ build = {
         "src/engine/loop.c",
         "src/engine/pace.c",
         "src/engine/retry.c",
+        "src/engine/spare.c",
         "src/engine/text.c",
         "src/engine/timer.c",
         "src/engine/token.c",

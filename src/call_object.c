@@ -5,6 +5,7 @@
 
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/spare.h"
 #include "error.h"
 #include "request.h"
 #include "response.h"
@@ -223,7 +224,7 @@ static int kept_results(lua_State *L, int index) {
     lua_setiuservalue(L, index, 1);
     object->has_results = true;
     object->client_secret = NULL; /* no longer kept alive */
-    buffer_free(&object->call->reply.body); /* a page's need not wait for the collector */
+    spare_give(&object->call->reply.body); /* a page's need not wait for the collector */
     return 2;
   }
   lua_getiuservalue(L, index, 1);
@@ -408,6 +409,16 @@ static int internal_results(lua_State *L) {
   return object->results(L, 1);
 }
 
+/* forget(call): gives up the results that it keeps. A page's rows would else live on until the call has been finalized, a cycle of the
+   collector later. */
+static int internal_forget(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (!object->has_results) return 0;
+  lua_newtable(L);
+  lua_setiuservalue(L, 1, 1);
+  return 0;
+}
+
 /* is_call(value) → boolean */
 static int internal_is_call(lua_State *L) {
   lua_pushboolean(L, luaL_testudata(L, 1, METATABLE) != NULL || luaL_testudata(L, 1, FUNCTIONS_METATABLE) != NULL);
@@ -449,7 +460,8 @@ void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"start", internal_start},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
-      {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {NULL, NULL},
+      {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
+      {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

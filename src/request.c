@@ -27,6 +27,9 @@ static const char *const paging_options[] = {"filter", "select", "expand", "orde
                                              "query", "folder", "headers", "timeout", "max_attempts", "idempotent", "level",
                                              "page_size", "limit", "prefetch", "by", "on_progress", NULL};
 
+/* The name of the option by which uipath.paging gives a page its weight: a light userdata, so that it is none of the user's. */
+static const char weight_key = 0;
+
 /* Headers that are the engine's business. */
 static const char *const reserved_headers[] = {"Authorization",     "Host", "Content-Length", "Transfer-Encoding", "Connection",
                                                "Accept-Encoding", "Expect", NULL};
@@ -249,7 +252,7 @@ static double check_seconds(lua_State *L, const char *name) {
   return seconds;
 }
 
-/* timeout, max_attempts and idempotent. */
+/* timeout, max_attempts, idempotent, and the weight. */
 static void read_limits(lua_State *L, struct call_request *request, int options) {
   lua_getfield(L, options, "timeout");
   if (!lua_isnil(L, -1)) request->timeout_ms = (int64_t)(check_seconds(L, "timeout") * 1000 + 0.5);
@@ -264,7 +267,9 @@ static void read_limits(lua_State *L, struct call_request *request, int options)
   lua_getfield(L, options, "idempotent");
   if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) luaL_error(L, "idempotent must be true or false, not a %s", luaL_typename(L, -1));
   request->idempotent = lua_toboolean(L, -1) != 0;
-  lua_pop(L, 3);
+  lua_rawgetp(L, options, &weight_key);
+  request->weight = (int)lua_tointeger(L, -1);
+  lua_pop(L, 4);
 }
 
 static enum url_level read_level(lua_State *L, int options) {
@@ -283,6 +288,7 @@ static enum url_level read_level(lua_State *L, int options) {
 /* Raises for a name that is none of these. */
 static void check_names(lua_State *L, int options, const char *const *names) {
   for (lua_pushnil(L); lua_next(L, options) != 0; lua_pop(L, 1)) {
+    if (lua_touserdata(L, -2) == &weight_key) continue;
     if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "options must have names, not a %s as key", luaL_typename(L, -2));
     size_t length;
     const char *name = lua_tolstring(L, -2, &length);
@@ -455,4 +461,6 @@ void request_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"address", internal_address}, {"has_parameter", internal_has_parameter}, {"resolve", internal_resolve}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_pushlightuserdata(L, (void *)&weight_key);
+  lua_setfield(L, -2, "weight");
 }

@@ -10,6 +10,10 @@ local envelope = require "uipath.envelope"
 
 local paging = {}
 
+-- Over HTTP/2 a page's weight is lower than that of the pages before it, and of whatever else is under way: a server that heeds it sends
+-- the page that is awaited whole, and not a part of each. A few differ, then it begins anew.
+local DEFAULT_WEIGHT = 16
+
 -- A server that sends so many pages without a row, one linking to the next, is not going to send any.
 local MOST_EMPTY_PAGES = 1000
 
@@ -167,7 +171,10 @@ end
 -- Puts a request for rows from an offset under way, at the end of the queue (at its front: as the next to be read).
 function Walk:send(offset, rows, at_front)
   local slot = { offset = offset, asked = rows }
-  slot.call = attempt(self.client.start, self.client, "GET", self.path, self:options_for(offset, rows))
+  local options = self:options_for(offset, rows)
+  self.sent = (self.sent or 0) + 1
+  options[internal.weight] = DEFAULT_WEIGHT - self.sent % DEFAULT_WEIGHT
+  slot.call = attempt(self.client.start, self.client, "GET", self.path, options)
   if at_front then
     self.first = self.first - 1
     self.queue[self.first] = slot
@@ -226,7 +233,9 @@ function Walk:receive()
     local slot = self.queue[self.first]
     self.queue[self.first] = nil
     self.first = self.first + 1
-    return slot, slot.call:wait()
+    local value, response = slot.call:wait()
+    internal.forget(slot.call)
+    return slot, value, response
   end
   if self.link then
     local slot = { offset = self.chain.offset, asked = self.chain.asked }
