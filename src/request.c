@@ -145,8 +145,9 @@ static void append_any(lua_State *L, struct call_request *request, bool *has_que
 /* The options whose names begin with `$`: sent as they are. */
 static void append_dollar_options(lua_State *L, struct call_request *request, int options, bool odata, bool *has_query) {
   for (lua_pushnil(L); lua_next(L, options) != 0;) {
-    size_t length;
-    const char *name = lua_tolstring(L, -2, &length); /* check_names has seen to it that all are strings */
+    size_t length = 0;
+    /* check_names has seen to it that all are strings, but for the weight's. */
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : "";
     if (name[0] != '$') {
       lua_pop(L, 1);
       continue;

@@ -123,15 +123,16 @@ local function new_walk(client, path, options)
   walk.limit = limit or top or math.huge
   walk.start = whole_number(options, "skip", 0) or 0
   walk.size = math.min(whole_number(options, "page_size", 1) or walk.service.cap, walk.service.cap)
-  walk.prefetch = whole_number(options, "prefetch", 1) or internal.options(client).prefetch
+  walk.prefetch = whole_number(options, "prefetch", 1) or internal.prefetch(client)
   walk.on_progress = options.on_progress
   if walk.on_progress ~= nil and type(walk.on_progress) ~= "function" then internal.raise("on_progress must be a function") end
   if options.count ~= nil and type(options.count) ~= "boolean" then internal.raise("count must be true or false") end
   walk.counts = walk.service.counts and options.count ~= false
   if not walk.service.counts then walk.options.count = options.count end
   for _, name in ipairs { walk.service.size, walk.service.offset, walk.service.token } do
-    if internal.has_parameter(url or "", name) or internal.has_parameter(url or "", "$" .. name) then
-      internal.raise(("the path must not contain '%s': give limit, page_size and skip as options"):format(name))
+    local with_dollar = "$" .. name
+    if internal.has_parameter(url or "", name) or internal.has_parameter(url or "", with_dollar) or options[with_dollar] ~= nil then
+      internal.raise(("'%s' is the walk's own: give limit, page_size and skip instead"):format(name))
     end
   end
   if walk.service.token and options.skip then internal.raise("skip is not for lists that are paged by continuationToken") end
