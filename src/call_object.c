@@ -5,9 +5,11 @@
 
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/spare.h"
 #include "error.h"
 #include "request.h"
 #include "response.h"
+#include "task.h"
 
 #define METATABLE "uipath.call"
 /* Of calls whose client has Lua functions among its options: their methods are Lua's. */
@@ -20,6 +22,7 @@ struct call_object {
   bool drop_nulls;
   bool has_results;  /* the user value holds value and response, or nil and err */
   const char *client_secret; /* the client's, which the user value keeps alive */
+  call_results *results;     /* gives Lua what the call came to */
   char where[LUA_IDSIZE + 16];
 };
 
@@ -30,10 +33,10 @@ static const char interruption_key = 0; /* the registry's name for the Lua funct
 /* ======================================================================== */
 
 /* Pushes a new call of the client at index 1. [-0, +1] */
-static struct call_object *new_object(lua_State *L) {
+static struct call_object *new_object(lua_State *L, call_results *results) {
   const struct client *client = client_check(L, 1);
   struct call_object *object = lua_newuserdatauv(L, sizeof *object, 1);
-  *object = (struct call_object){.drop_nulls = client->drop_nulls, .client_secret = client->client_secret};
+  *object = (struct call_object){.drop_nulls = client->drop_nulls, .client_secret = client->client_secret, .results = results};
   luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
   lua_setmetatable(L, -2);
   /* The resolved options: they hold the secret that is borrowed above. */
@@ -42,13 +45,14 @@ static struct call_object *new_object(lua_State *L) {
   object->call = call_new();
   if (object->call == NULL) luaL_error(L, "not enough memory");
   error_position(L, object->where, sizeof object->where);
+  task_own_call(L, -1);
   return object;
 }
 
 /* Pushes a new call with its request built. [-0, +1] */
-static struct call_object *new_request(lua_State *L, const char *method, int path, int options, int body) {
+static struct call_object *new_request(lua_State *L, call_results *results, const char *method, int path, int options, int body) {
   int top = lua_gettop(L);
-  struct call_object *object = new_object(L);
+  struct call_object *object = new_object(L, results);
   object->usage = request_build(L, &object->call->request, method, path, options, body);
   lua_settop(L, top + 1);
   return object;
@@ -63,8 +67,12 @@ static struct call_object *check_object(lua_State *L, int index) {
 /* Waiting                                                                  */
 /* ======================================================================== */
 
-/* Lets Lua run the hook by which lua.c's Ctrl-C ends a program; a raise cancels the call first. [-0, +0] */
-static void run_hooks(lua_State *L, struct call *call, lua_Hook main_hook) {
+static void cancel_all(struct call *const *calls, size_t count) {
+  for (size_t i = 0; i < count; i++) engine_cancel(calls[i]);
+}
+
+/* Lets Lua run the hook by which lua.c's Ctrl-C ends a program; a raise cancels the calls first. [-0, +0] */
+static void run_hooks(lua_State *L, struct call *const *calls, size_t count, lua_Hook main_hook) {
 #if LUA_VERSION_NUM > 501
   /* lua.c sets its hook on the main thread, which is not running while a coroutine waits. */
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
@@ -84,7 +92,7 @@ static void run_hooks(lua_State *L, struct call *call, lua_Hook main_hook) {
   }
   bool raised = lua_pcall(L, 0, 0, 0) != 0;
   if (!raised && !interrupted) return;
-  engine_cancel(call);
+  cancel_all(calls, count);
   if (!raised) luaL_error(L, "interrupted!");
   lua_error(L);
 }
@@ -104,15 +112,18 @@ static lua_Hook main_hook_of(lua_State *L) {
 #endif
 }
 
-/* Blocks until the call is ready (true) or seconds have passed (false; < 0: no limit). May raise what a hook raises. */
-static bool await(lua_State *L, struct call *call, double seconds) {
-  if (call_phase(call) == CALL_DONE) return true;
+/* Blocks until one of the calls is ready (true) or seconds have passed (false; < 0: no limit). May raise what a hook raises. */
+static bool await_any(lua_State *L, struct call *const *calls, size_t count, double seconds) {
   lua_Hook main_hook = main_hook_of(L);
   /* Rather a millisecond late than early: the clock's own milliseconds are rounded down. */
   int64_t deadline_ms = seconds < 0 ? INT64_MAX : clock_monotonic_ms() + (seconds > 0 ? (int64_t)(seconds * 1000) + 1 : 0);
   enum engine_wait_result result;
-  while ((result = engine_await(&call, 1, deadline_ms)) == ENGINE_WAIT_INTERRUPTED) run_hooks(L, call, main_hook);
+  while ((result = engine_await(calls, count, deadline_ms)) == ENGINE_WAIT_INTERRUPTED) run_hooks(L, calls, count, main_hook);
   return result == ENGINE_WAIT_READY;
+}
+
+static bool await(lua_State *L, struct call *call, double seconds) {
+  return call_phase(call) == CALL_DONE || await_any(L, &call, 1, seconds);
 }
 
 /* Pushes the results of a call that is done. [-0, +2] */
@@ -132,35 +143,63 @@ static void release(struct call_object *object) {
   object->call = NULL;
 }
 
-int call_run(lua_State *L, const char *method, int path, int options, int body) {
-  struct call_object *object = new_request(L, method, path, options, body);
-  if (object->usage == NULL) {
-    engine_submit(object->call, true);
-    await(L, object->call, -1);
-  }
+/* The results of a call that nobody else has: pushes them and frees the call. */
+static int take_results(lua_State *L, int index) {
+  struct call_object *object = check_object(L, index);
   push_results(L, object);
   release(object);
   return 2;
 }
 
-void call_run_token(lua_State *L) {
-  struct call_object *object = new_object(L);
-  request_build_token_only(L, &object->call->request);
-  engine_submit(object->call, true);
-  await(L, object->call, -1);
+/* Runs the call on top to its end: blocks and pushes its results, or yields it to the scheduler, which does the same. For `return`. */
+static int run(lua_State *L, struct call_object *object) {
+  if (object->usage == NULL) {
+    engine_submit(object->call, true);
+    if (task_can_yield(L)) return lua_yield(L, 1);
+    await(L, object->call, -1);
+  }
+  return object->results(L, lua_gettop(L));
 }
 
-const struct token *call_token(lua_State *L, int index) {
+int call_run(lua_State *L, const char *method, int path, int options, int body) {
+  return run(L, new_request(L, take_results, method, path, options, body));
+}
+
+/* Pushes a call that only fetches the token of the client at index 1. [-0, +1] */
+static struct call_object *new_token_request(lua_State *L, call_results *results) {
+  struct call_object *object = new_object(L, results);
+  request_build_token_only(L, &object->call->request);
+  return object;
+}
+
+int call_run_token(lua_State *L, call_results *results) {
+  return run(L, new_token_request(L, results));
+}
+
+int call_start_token(lua_State *L, call_results *results) {
+  engine_submit(new_token_request(L, results)->call, false);
+  return 1;
+}
+
+const struct token *call_token(lua_State *L, int index, enum token_kind *kind) {
   const struct call_object *object = check_object(L, index);
   const struct call_reply *reply = &object->call->reply;
-  if (call_phase(object->call) == CALL_DONE && reply->error == CALL_OK && reply->token != NULL) return reply->token;
+  *kind = token_source_kind(object->call->request.token_source);
+  if (reply->error == CALL_OK && reply->token != NULL) return reply->token;
   push_results(L, object);
   return NULL;
 }
 
-int call_start(lua_State *L, const char *method, int path, int options) {
-  struct call_object *object = new_request(L, method, path, options, 0);
+static call_results kept_results;
+
+/* Pushes a call with its request built, under way. [-0, +1] */
+static void start(lua_State *L, const char *method, int path, int options, int body) {
+  struct call_object *object = new_request(L, kept_results, method, path, options, body);
   if (object->usage == NULL) engine_submit(object->call, false);
+}
+
+int call_start(lua_State *L, const char *method, int path, int options) {
+  start(L, method, path, options, 0);
   return 1;
 }
 
@@ -172,8 +211,9 @@ static bool is_done(const struct call_object *object) {
   return object->usage != NULL || object->has_results || call_phase(object->call) == CALL_DONE;
 }
 
-/* Pushes the results, made at the first asking and kept. [-0, +2] */
-static int push_kept_results(lua_State *L, int index, struct call_object *object) {
+/* The results of a call that Lua has: pushes them, made at the first asking and kept. */
+static int kept_results(lua_State *L, int index) {
+  struct call_object *object = check_object(L, index);
   if (!object->has_results) {
     push_results(L, object);
     lua_createtable(L, 2, 0);
@@ -184,6 +224,7 @@ static int push_kept_results(lua_State *L, int index, struct call_object *object
     lua_setiuservalue(L, index, 1);
     object->has_results = true;
     object->client_secret = NULL; /* no longer kept alive */
+    spare_give(&object->call->reply.body); /* a page's need not wait for the collector */
     return 2;
   }
   lua_getiuservalue(L, index, 1);
@@ -201,8 +242,7 @@ static double check_seconds(lua_State *L, int index) {
 }
 
 /* Pushes nil and the error of a wait that ended before the call. [-0, +2] */
-static int push_still_running(lua_State *L, const struct call_object *object) {
-  (void)object;
+static int push_still_running(lua_State *L) {
   lua_pushnil(L);
   lua_pushliteral(L, "the call is still under way");
   error_new_message(L, "timeout");
@@ -213,9 +253,13 @@ static int call_wait(lua_State *L) {
   struct call_object *object = check_object(L, 1);
   double seconds = check_seconds(L, 2);
   if (!is_done(object)) {
-    if (!await(L, object->call, seconds) || call_phase(object->call) != CALL_DONE) return push_still_running(L, object);
+    if (seconds != 0 && task_can_yield(L)) {
+      lua_settop(L, 2);
+      return lua_yield(L, 2);
+    }
+    if (!await(L, object->call, seconds) || call_phase(object->call) != CALL_DONE) return push_still_running(L);
   }
-  return push_kept_results(L, 1, object);
+  return kept_results(L, 1);
 }
 
 static int call_done(lua_State *L) {
@@ -269,16 +313,7 @@ static int call_tostring(lua_State *L) {
 static int internal_start(lua_State *L) {
   const char *method = luaL_checkstring(L, 2);
   lua_settop(L, 5);
-  struct call_object *object = new_request(L, method, 3, 4, 5);
-  if (object->usage == NULL) engine_submit(object->call, false);
-  return 1;
-}
-
-/* start_token(client) → call */
-static int internal_start_token(lua_State *L) {
-  struct call_object *object = new_object(L);
-  request_build_token_only(L, &object->call->request);
-  engine_submit(object->call, false);
+  start(L, method, 3, 4, 5);
   return 1;
 }
 
@@ -367,20 +402,67 @@ static int internal_options(lua_State *L) {
   return 1;
 }
 
-/* results(call) → value, response or nil, err */
+/* results(call) → value, response or nil, err; for a call to a token what client:token and its like give */
 static int internal_results(lua_State *L) {
   struct call_object *object = check_object(L, 1);
-  if (!is_done(object)) return push_still_running(L, object);
-  return push_kept_results(L, 1, object);
+  if (!is_done(object)) return push_still_running(L);
+  return object->results(L, 1);
 }
 
-void call_push_internals(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"start", internal_start},     {"start_token", internal_start_token}, {"step", internal_step},     {"give", internal_give},
-      {"refuse", internal_refuse},   {"events", internal_events},           {"results", internal_results},
-      {"options", internal_options}, {"cancel", call_cancel},               {"fd", call_fd},             {NULL, NULL},
-  };
+/* forget(call): gives up the results that it keeps. A page's rows would else live on until the call has been finalized, a cycle of the
+   collector later. */
+static int internal_forget(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (!object->has_results) return 0;
   lua_newtable(L);
+  lua_setiuservalue(L, 1, 1);
+  return 0;
+}
+
+/* is_call(value) → boolean */
+static int internal_is_call(lua_State *L) {
+  lua_pushboolean(L, luaL_testudata(L, 1, METATABLE) != NULL || luaL_testudata(L, 1, FUNCTIONS_METATABLE) != NULL);
+  return 1;
+}
+
+#define FEW_CALLS 64
+
+/* select(calls, count, seconds, ready) → number: blocks until some of calls[1 … count] are ready (done, asking or with events), whose
+   indices go to ready[1 … number], or until seconds have passed (nil: no limit). */
+static int internal_select(lua_State *L) {
+  size_t count = (size_t)luaL_checkinteger(L, 2);
+  double seconds = check_seconds(L, 3);
+  lua_settop(L, 4);
+  struct call *few[FEW_CALLS], **calls = few;
+  if (count > FEW_CALLS) calls = lua_newuserdatauv(L, count * sizeof *calls, 1);
+  size_t waiting = 0;
+  lua_Integer ready = 0;
+  for (int pass = 0; pass < 2 && ready == 0; pass++) {
+    waiting = 0;
+    for (size_t i = 1; i <= count; i++) {
+      lua_rawgeti(L, 1, (int)i);
+      struct call_object *object = check_object(L, -1);
+      lua_pop(L, 1);
+      if (is_done(object) || engine_is_ready(object->call)) {
+        lua_pushinteger(L, (lua_Integer)i);
+        lua_rawseti(L, 4, (int)++ready);
+      } else {
+        calls[waiting++] = object->call;
+      }
+    }
+    if (ready == 0 && pass == 0 && !await_any(L, calls, waiting, seconds)) break;
+  }
+  lua_pushinteger(L, ready);
+  return 1;
+}
+
+void call_add_internals(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"start", internal_start},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
+      {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
+      {NULL, NULL},
+  };
   luaL_setfuncs(L, functions, 0);
 }
 

@@ -14,8 +14,6 @@
 /* Of clients with Lua functions among their options: their methods are Lua's, so that these functions may yield. */
 #define FUNCTIONS_METATABLE "uipath.client with functions"
 
-static void add_internals(lua_State *L);
-
 struct client *client_check(lua_State *L, int index) {
   struct client *client = luaL_testudata(L, index, METATABLE);
   if (client == NULL) client = luaL_testudata(L, index, FUNCTIONS_METATABLE);
@@ -64,10 +62,10 @@ static void open_functions(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "uipath.functions");
   lua_call(L, 1, 1);
-  call_push_internals(L);
-  add_internals(L);
-  lua_call(L, 1, 2); /* methods of clients, methods of calls */
+  lua_getfield(L, -1, "call_methods");
   call_open_functions(L);
+  lua_getfield(L, -1, "client_methods");
+  lua_remove(L, -2);
   int methods = lua_gettop(L);
   luaL_getmetatable(L, METATABLE);
   int plain = lua_gettop(L);
@@ -286,7 +284,7 @@ static int client_start(lua_State *L) {
 /* ======================================================================== */
 
 /* Pushes what client:token() gives: expires_at, scopes, source. [-0, +1] */
-static void push_token(lua_State *L, const struct client *client, const struct token *token) {
+static void push_token(lua_State *L, const struct token *token, enum token_kind kind) {
   static const char *const sources[] = {
       [TOKEN_CLIENT_CREDENTIALS] = "client_credentials", [TOKEN_FIXED] = "option", [TOKEN_FUNCTION] = "function"};
   lua_getglobal(L, "require");
@@ -298,36 +296,34 @@ static void push_token(lua_State *L, const struct client *client, const struct t
   lua_pushstring(L, token->scope);
   if (token->expires_at == INT64_MAX) lua_pushnil(L);
   else lua_pushinteger(L, (lua_Integer)time(NULL) + (lua_Integer)((token->expires_at - clock_boot_ms()) / 1000));
-  lua_pushstring(L, sources[token_source_kind(client->token_source)]);
+  lua_pushstring(L, sources[kind]);
   lua_call(L, 4, 1);
 }
 
-/* The results of client:token() from the token call at index: the table, or nil and err. */
-static int push_token_results(lua_State *L, int index) {
-  const struct token *token = call_token(L, index);
+/* The results of client:token(): the table, or nil and err. */
+static int token_results(lua_State *L, int index) {
+  enum token_kind kind;
+  const struct token *token = call_token(L, index, &kind);
   if (token == NULL) return 2;
-  push_token(L, client_check(L, 1), token);
+  push_token(L, token, kind);
   return 1;
 }
 
 /* The results of client:access_token() likewise. */
-static int push_access_token_results(lua_State *L, int index) {
-  const struct token *token = call_token(L, index);
+static int access_token_results(lua_State *L, int index) {
+  enum token_kind kind;
+  const struct token *token = call_token(L, index, &kind);
   if (token == NULL) return 2;
   lua_pushstring(L, token->value);
   return 1;
 }
 
 static int client_token(lua_State *L) {
-  lua_settop(L, 1);
-  call_run_token(L);
-  return push_token_results(L, 2);
+  return call_run_token(L, token_results);
 }
 
 static int client_access_token(lua_State *L) {
-  lua_settop(L, 1);
-  call_run_token(L);
-  return push_access_token_results(L, 2);
+  return call_run_token(L, access_token_results);
 }
 
 /* method(name) → the same in upper case */
@@ -343,19 +339,29 @@ static int internal_now(lua_State *L) {
   return 1;
 }
 
-/* token(client, call) and access_token(client, call): the results of a token call that is done */
-static int internal_token(lua_State *L) {
-  return push_token_results(L, 2);
+/* prefetch(client) → the option */
+static int internal_prefetch(lua_State *L) {
+  client_check(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  lua_getfield(L, -1, "prefetch");
+  return 1;
 }
 
-static int internal_access_token(lua_State *L) {
-  return push_access_token_results(L, 2);
+/* start_token(client) and start_access_token(client) → a call whose results are those of client:token() and client:access_token() */
+static int internal_start_token(lua_State *L) {
+  return call_start_token(L, token_results);
 }
 
-/* Adds to the table on top what uipath.functions needs of clients. [-0, +0] */
-static void add_internals(lua_State *L) {
+static int internal_start_access_token(lua_State *L) {
+  return call_start_token(L, access_token_results);
+}
+
+void client_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"method", internal_method}, {"now", internal_now}, {"token", internal_token}, {"access_token", internal_access_token}, {NULL, NULL}};
+      {"prefetch", internal_prefetch},       {"method", internal_method},
+      {"now", internal_now},                 {"start_token", internal_start_token},
+      {"start_access_token", internal_start_access_token}, {NULL, NULL},
+  };
   luaL_setfuncs(L, functions, 0);
 }
 

@@ -31,6 +31,9 @@ struct client *client_check(lua_State *L, int index);
 /* uipath.connect. [-1, +1] */
 int client_connect(lua_State *L);
 
+/* Adds to the table on top what our Lua modules need of clients. [-0, +0] */
+void client_add_internals(lua_State *L);
+
 /* The methods of clients that have no Lua function among their options: get, post, … Pushes the table. [-0, +1] */
 void client_open(lua_State *L);
 

@@ -185,3 +185,41 @@ void error_position(lua_State *L, char *where, size_t size) {
     return;
   }
 }
+
+/* raise(message): raises it with the position of the user's code instead of one of ours */
+static int internal_raise(lua_State *L) {
+  char where[LUA_IDSIZE + 16];
+  error_position(L, where, sizeof where);
+  lua_settop(L, 1);
+  if (where[0] == '\0' || lua_type(L, 1) != LUA_TSTRING) return lua_error(L);
+  const char *message = lua_tostring(L, 1), *inside = strstr(message, "uipath/");
+  /* "…/uipath/name.lua:12: " in front is a position of ours, which luaL_error has put there. */
+  const char *position = inside == NULL ? NULL : strstr(inside, ".lua:");
+  if (position != NULL) {
+    const char *end = position + strlen(".lua:");
+    end += strspn(end, "0123456789");
+    if (end[0] == ':' && end[1] == ' ' && memchr(message, ' ', (size_t)(end - message)) == NULL) message = end + 2;
+  }
+  lua_pushfstring(L, "%s: %s", where, message);
+  return lua_error(L);
+}
+
+/* error(kind, message, fields) → an error object with the user's position; fields are added */
+static int internal_error(lua_State *L) {
+  lua_settop(L, 3);
+  lua_pushvalue(L, 2);
+  error_new_message(L, luaL_checkstring(L, 1));
+  if (lua_istable(L, 3)) {
+    for (lua_pushnil(L); lua_next(L, 3) != 0;) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, -4);
+    }
+  }
+  return 1;
+}
+
+void error_add_internals(lua_State *L) {
+  static const luaL_Reg functions[] = {{"raise", internal_raise}, {"error", internal_error}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

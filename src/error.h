@@ -23,4 +23,7 @@ int error_check(lua_State *L);
    and none of ours. Empty if there is none. [-0, +0] */
 void error_position(lua_State *L, char *where, size_t size);
 
+/* Adds to the table on top what our Lua modules raise with. [-0, +0] */
+void error_add_internals(lua_State *L);
+
 #endif

@@ -22,6 +22,14 @@ static const char *const call_options[] = {"filter", "select",  "expand",  "orde
                                            "query",  "body",    "folder",  "headers",      "timeout",    "max_attempts",
                                            "idempotent", "level", NULL};
 
+/* And those of a walk through all pages (uipath.paging). */
+static const char *const paging_options[] = {"filter", "select", "expand", "orderby", "top", "skip", "count", "search", "apply",
+                                             "query", "folder", "headers", "timeout", "max_attempts", "idempotent", "level",
+                                             "page_size", "limit", "prefetch", "by", "on_progress", NULL};
+
+/* The name of the option by which uipath.paging gives a page its weight: a light userdata, so that it is none of the user's. */
+static const char weight_key = 0;
+
 /* Headers that are the engine's business. */
 static const char *const reserved_headers[] = {"Authorization",     "Host", "Content-Length", "Transfer-Encoding", "Connection",
                                                "Accept-Encoding", "Expect", NULL};
@@ -137,8 +145,9 @@ static void append_any(lua_State *L, struct call_request *request, bool *has_que
 /* The options whose names begin with `$`: sent as they are. */
 static void append_dollar_options(lua_State *L, struct call_request *request, int options, bool odata, bool *has_query) {
   for (lua_pushnil(L); lua_next(L, options) != 0;) {
-    size_t length;
-    const char *name = lua_tolstring(L, -2, &length); /* check_names has seen to it that all are strings */
+    size_t length = 0;
+    /* check_names has seen to it that all are strings, but for the weight's. */
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : "";
     if (name[0] != '$') {
       lua_pop(L, 1);
       continue;
@@ -244,7 +253,7 @@ static double check_seconds(lua_State *L, const char *name) {
   return seconds;
 }
 
-/* timeout, max_attempts and idempotent. */
+/* timeout, max_attempts, idempotent, and the weight. */
 static void read_limits(lua_State *L, struct call_request *request, int options) {
   lua_getfield(L, options, "timeout");
   if (!lua_isnil(L, -1)) request->timeout_ms = (int64_t)(check_seconds(L, "timeout") * 1000 + 0.5);
@@ -259,7 +268,9 @@ static void read_limits(lua_State *L, struct call_request *request, int options)
   lua_getfield(L, options, "idempotent");
   if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) luaL_error(L, "idempotent must be true or false, not a %s", luaL_typename(L, -1));
   request->idempotent = lua_toboolean(L, -1) != 0;
-  lua_pop(L, 3);
+  lua_rawgetp(L, options, &weight_key);
+  request->weight = (int)lua_tointeger(L, -1);
+  lua_pop(L, 4);
 }
 
 static enum url_level read_level(lua_State *L, int options) {
@@ -275,15 +286,16 @@ static enum url_level read_level(lua_State *L, int options) {
   return level;
 }
 
-/* Raises for a name that is no option of a call. */
-static void check_names(lua_State *L, int options) {
+/* Raises for a name that is none of these. */
+static void check_names(lua_State *L, int options, const char *const *names) {
   for (lua_pushnil(L); lua_next(L, options) != 0; lua_pop(L, 1)) {
+    if (lua_touserdata(L, -2) == &weight_key) continue;
     if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "options must have names, not a %s as key", luaL_typename(L, -2));
     size_t length;
     const char *name = lua_tolstring(L, -2, &length);
-    bool is_known = is_one_of(name, call_options) || (name[0] == '$' && length > 1 && !text_has_control(name, length));
+    bool is_known = is_one_of(name, names) || (name[0] == '$' && length > 1 && !text_has_control(name, length));
     /* A key may go on behind a NUL. */
-    if (!is_known || strlen(name) != length) suggest_unknown(L, "option", name, call_options);
+    if (!is_known || strlen(name) != length) suggest_unknown(L, "option", name, names);
   }
 }
 
@@ -352,7 +364,7 @@ const char *request_build(lua_State *L, struct call_request *request, const char
   set_common(L, client, request, method);
   enum url_level level = URL_LEVEL_BY_SERVICE;
   if (options != 0) {
-    check_names(L, options);
+    check_names(L, options, call_options);
     level = read_level(L, options);
     read_limits(L, request, options);
     add_own_headers(L, request, options);
@@ -382,4 +394,74 @@ const char *request_build(lua_State *L, struct call_request *request, const char
   if (!has_header(request, "Accept")) add_header(L, request, "Accept", "application/json");
   if (!has_header(request, "User-Agent")) add_header(L, request, "User-Agent", USER_AGENT);
   return NULL;
+}
+
+/* ======================================================================== */
+/* For uipath.paging                                                        */
+/* ======================================================================== */
+
+/* Pushes what is in the buffer and frees it. [-0, +1] */
+static void push_buffer(lua_State *L, struct buffer *buffer) {
+  /* Without memory this leaks the buffer: a URL. */
+  lua_pushlstring(L, buffer->data == NULL ? "" : buffer->data, buffer->length);
+  buffer_free(buffer);
+}
+
+/* address(client, path [, options]) → URL without the options, whether it is of OData; nil, message of a usage error. Raises for names that
+   are no options of a walk, and the caller's other mistakes. */
+static int internal_address(lua_State *L) {
+  const struct client *client = client_check(L, 1);
+  lua_settop(L, 3);
+  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "the path must be a string, not a %s", luaL_typename(L, 2));
+  enum url_level level = URL_LEVEL_BY_SERVICE;
+  if (!lua_isnil(L, 3)) {
+    if (!lua_istable(L, 3)) return luaL_error(L, "the options must be a table, not a %s", luaL_typename(L, 3));
+    check_names(L, 3, paging_options);
+    level = read_level(L, 3);
+  }
+  size_t length;
+  const char *path = lua_tolstring(L, 2, &length);
+  struct buffer url = BUFFER_EMPTY;
+  struct url_facts facts = {0};
+  enum url_status status = url_build(&client->base, path, length, level, &url, &facts);
+  if (status != URL_OK) buffer_free(&url);
+  if (status == URL_INVALID) return luaL_error(L, "%s", facts.error);
+  if (status == URL_NO_MEMORY) return no_memory(L);
+  if (status != URL_OK) {
+    lua_pushnil(L);
+    lua_pushstring(L, facts.error);
+    return 2;
+  }
+  push_buffer(L, &url);
+  lua_pushboolean(L, facts.odata);
+  return 2;
+}
+
+/* has_parameter(url, name) → whether its query has the parameter */
+static int internal_has_parameter(lua_State *L) {
+  size_t length, name_length;
+  const char *url = luaL_checklstring(L, 1, &length), *name = luaL_checklstring(L, 2, &name_length);
+  lua_pushboolean(L, url_has_parameter(url, length, name, name_length));
+  return 1;
+}
+
+/* resolve(base, reference) → the absolute URL of a link that came with a reply from base; nil if it is none */
+static int internal_resolve(lua_State *L) {
+  size_t length;
+  const char *base = luaL_checkstring(L, 1), *reference = luaL_checklstring(L, 2, &length);
+  struct buffer url = BUFFER_EMPTY;
+  if (!url_resolve(base, reference, length, &url)) {
+    buffer_free(&url);
+    return 0;
+  }
+  push_buffer(L, &url);
+  return 1;
+}
+
+void request_add_internals(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"address", internal_address}, {"has_parameter", internal_has_parameter}, {"resolve", internal_resolve}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  lua_pushlightuserdata(L, (void *)&weight_key);
+  lua_setfield(L, -2, "weight");
 }

@@ -13,4 +13,7 @@ const char *request_build(lua_State *L, struct call_request *request, const char
 /* Fills in what every request of the client has, for one that only fetches a token. [-0, +0] */
 void request_build_token_only(lua_State *L, struct call_request *request);
 
+/* Adds to the table on top what uipath.paging needs to know of paths. [-0, +0] */
+void request_add_internals(lua_State *L);
+
 #endif

@@ -8,6 +8,8 @@
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
+#include "request.h"
+#include "task.h"
 
 #define VERSION "0.1.0"
 
@@ -49,6 +51,25 @@ static int array(lua_State *L) {
   return 1;
 }
 
+/* require "uipath.internal": what the Lua half of this library needs of the C half, and nobody else. */
+static int open_internal(lua_State *L) {
+  lua_createtable(L, 0, 32);
+  call_add_internals(L);
+  client_add_internals(L);
+  error_add_internals(L);
+  request_add_internals(L);
+  task_add_internals(L);
+  return 1;
+}
+
+static void preload_internal(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, open_internal);
+  lua_setfield(L, -2, "uipath.internal");
+  lua_pop(L, 2);
+}
+
 int luaopen_uipath(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"connect", client_connect}, {"array", array},           {"multipart", body_multipart}, {"file", body_file},
@@ -59,6 +80,7 @@ int luaopen_uipath(lua_State *L) {
       {"map", "uipath.concurrency"}, {"all", "uipath.concurrency"},       {"endpoints", "uipath.catalogue"},
       {"scopes_for", "uipath.catalogue"}, {NULL, NULL},
   };
+  preload_internal(L);
   call_open(L);
   client_open(L);
   lua_createtable(L, 0, 16);

@@ -1,9 +1,9 @@
 /* The floor: what bare libcurl needs for the same requests. No JSON but the one string that is the token, no Lua.
 
-   usage: floor BASE_URL CLIENT_ID CLIENT_SECRET SCOPE CA_DIR PATH COUNT [CONCURRENCY]
+   usage: floor BASE_URL CLIENT_ID CLIENT_SECRET SCOPE CA_DIR PATH COUNT [CONCURRENCY [HEADER]]
 
    BASE_URL is https://host:port/organization/tenant. One token, then COUNT times GET PATH (a %d in it is the number from 0), one after the other
-   or CONCURRENCY at a time. The body of the last goes to stdout. */
+   or CONCURRENCY at a time; HEADER is sent with each. The body of the last goes to stdout. */
 #define _GNU_SOURCE
 #include <curl/curl.h>
 #include <stdio.h>
@@ -125,7 +125,7 @@ static void run_parallel(CURL *first, CURLM *multi, const char *base, const char
 }
 
 int main(int argc, char **argv) {
-  if (argc < 8) fail("usage: floor BASE_URL CLIENT_ID CLIENT_SECRET SCOPE CA_DIR PATH COUNT [CONCURRENCY]");
+  if (argc < 8) fail("usage: floor BASE_URL CLIENT_ID CLIENT_SECRET SCOPE CA_DIR PATH COUNT [CONCURRENCY [HEADER]]");
   const char *base = argv[1], *ca_dir = argv[5], *path = argv[6];
   int count = atoi(argv[7]), concurrency = argc > 8 ? atoi(argv[8]) : 1;
   curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -135,6 +135,7 @@ int main(int argc, char **argv) {
   set_common(easy, ca_dir, &body);
   char *line = authorization(multi, easy, base, argv[2], argv[3], argv[4], &body);
   struct curl_slist *headers = curl_slist_append(NULL, line);
+  if (argc > 9) headers = curl_slist_append(headers, argv[9]);
   if (multi != NULL) {
     run_parallel(easy, multi, base, path, count, concurrency, ca_dir, headers);
     return 0;

@@ -1,46 +1,148 @@
--- Times whole processes against bare libcurl on one TLS 1.3 server, the sandbox: http.lua BUILD [ROUNDS]
-local build, rounds = arg[1], arg[2] or "15"
+-- Times whole processes against bare libcurl and what else a user might take, on one TLS 1.3 server, the sandbox:
+-- http.lua BUILD FOLDER_OF_NODE_MODULES [ROUNDS]
+local build, modules, rounds = arg[1], arg[2], arg[3] or "15"
 local sandbox = assert(require("uipath.sandbox").start({ tls = true }))
 
-local function run(command)
+local function succeeds(command)
   local ok = os.execute(command)
-  assert(ok == true or ok == 0, command)
+  return ok == true or ok == 0
 end
 
-local folder = os.tmpname()
-os.remove(folder)
-run("mkdir " .. folder .. " && cp " .. sandbox.ca_file .. " " .. folder .. "/ca.pem && openssl rehash " .. folder)
-local given = sandbox.options
-local options = assert(io.open(folder .. "/options.lua", "w"))
-options:write("return {")
-for name, value in pairs(given) do
-  if type(value) == "string" and name ~= "ca_file" then options:write(("%s=%q,"):format(name, value)) end
-end
-options:write(("ca_dir=%q}"):format(folder))
-options:close()
+local function run(command) assert(succeeds(command), command) end
 
 local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
-local function floor(path, count, concurrency)
-  return ("exec %s/bench/floor %s/%s/%s %s %s %s %s %s %d %d"):format(build, given.base_url, given.organization, given.tenant,
-    quote(given.client_id), quote(given.client_secret), quote(given.scope), folder, quote("orchestrator_/" .. path), count, concurrency)
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
 end
 
-local function ours(path, count, concurrency)
+-- ---------------------------------------------------------------------------
+-- One folder with all that the peers read: a hashed CA directory, the options as Lua and as JSON
+-- ---------------------------------------------------------------------------
+
+local folder = os.tmpname()
+os.remove(folder)
+local ca_dir = folder .. "/ca"
+run("mkdir -p " .. ca_dir .. " && cp " .. sandbox.ca_file .. " " .. ca_dir .. "/ca.pem && openssl rehash " .. ca_dir)
+
+local SHARED = "2001" -- the folder that holds 25,017 jobs
+
+local given = sandbox.options
+local names = { "base_url", "organization", "tenant", "client_id", "client_secret", "scope" }
+local lua, json = {}, {}
+for _, name in ipairs(names) do
+  lua[#lua + 1] = ("%s=%q"):format(name, given[name])
+  json[#json + 1] = ("%q:%q"):format(name, given[name])
+end
+write(folder .. "/options.lua", ("return {%s,ca_dir=%q,folder=%s}"):format(table.concat(lua, ","), ca_dir, SHARED))
+write(folder .. "/options.json", ('{%s,"folder":"%s"}'):format(table.concat(json, ","), SHARED))
+
+-- ---------------------------------------------------------------------------
+-- The peers' commands
+-- ---------------------------------------------------------------------------
+
+local FOLDER_HEADER = "X-UIPATH-OrganizationUnitId: " .. SHARED
+
+local function floor(path, count, concurrency)
+  return ("exec %s/bench/floor %s/%s/%s %s %s %s %s %s %d %d %s"):format(build, given.base_url, given.organization, given.tenant,
+    quote(given.client_id), quote(given.client_secret), quote(given.scope), ca_dir, quote("orchestrator_/" .. path), count, concurrency,
+    quote(FOLDER_HEADER))
+end
+
+local function requests(path, count, concurrency)
   return ("exec lua5.4 spec/bench/requests.lua %s/options.lua %s %d %d"):format(folder, quote(path), count, concurrency)
 end
 
-local function compare(title, path, count, concurrency)
-  print("\n" .. title)
-  io.stdout:flush()
-  run(("%s/bench/measure %s %s %s %s %s"):format(build, rounds, quote "bare libcurl, no JSON",
-    quote(floor(path, count, concurrency)), "uipath", quote(ours(path, count, concurrency))))
+local function pages(path, limit, prefetch)
+  return ("exec lua5.4 spec/bench/pages.lua %s/options.lua %s %d %d"):format(folder, quote(path), limit, prefetch or 4)
 end
 
-local rows = "odata/Machines?$top=10"
-compare("one-shot script: token, 10 rows", rows, 1, 1)
-compare("200 small calls, one after the other", "odata/Machines?$top=1&$skip=%d", 200, 1)
-compare("200 small calls, 8 at a time", "odata/Machines?$top=1&$skip=%d", 200, 8)
+local function binding(path, count, size)
+  return ("LUA_CPATH='%s/bench/?.so;;' exec lua5.4 spec/bench/peers/binding.lua %s/options.lua %s %d %d %s"):format(build, folder,
+    quote(path), count, size, quote(FOLDER_HEADER))
+end
+
+local has_node = succeeds "command -v node >/dev/null"
+local has_sdk = has_node and succeeds(("[ -d %s/node_modules/@uipath/uipath-typescript ]"):format(modules))
+local has_jq = succeeds "command -v jq >/dev/null && command -v curl >/dev/null"
+
+local function node(script, ...)
+  return ("NODE_EXTRA_CA_CERTS=%s exec node spec/bench/peers/%s %s/options.json %s"):format(sandbox.ca_file, script, folder,
+    table.concat({ ... }, " "))
+end
+
+local function fetch(path, count, size, concurrency)
+  return has_node and node("fetch.mjs", quote(path), count, size, concurrency) or ""
+end
+
+local function sdk(count, size)
+  return has_sdk and node("sdk.mjs", modules, count, size) or ""
+end
+
+local function curl(path, count, size)
+  return has_jq and ("exec spec/bench/peers/curl.sh %s/options.json %s %s %d %d"):format(folder, ca_dir, quote(path), count, size) or ""
+end
+
+-- ---------------------------------------------------------------------------
+-- Tables
+-- ---------------------------------------------------------------------------
+
+local function compare(title, ...)
+  print("\n" .. title)
+  io.stdout:flush()
+  local words = { build .. "/bench/measure", rounds }
+  for _, peer in ipairs { ... } do
+    words[#words + 1] = quote(peer[1])
+    words[#words + 1] = quote(peer[2])
+  end
+  run(table.concat(words, " "))
+end
+
+local function set_latency(seconds)
+  run(("curl -sf -o /dev/null %s/control/settings -d '{\"latency\":%g}'"):format(sandbox.fault_url, seconds))
+end
+
+local chosen = os.getenv "ONLY"
+local function table_named(name, print_it)
+  if not chosen or chosen == name then print_it() end
+end
+
+local ROW = "odata/Machines?$top=1&$skip=%d"
+-- What uipath asks for by itself. (%d000 is the page's offset.)
+local FLOOR_PAGE, PAGE = "odata/Jobs?$top=1000&$skip=%d000", "odata/Jobs?$top=1000&$skip=%d"
+
+table_named("one", function()
+  compare("one-shot script: token, 10 rows", { "bare libcurl, no JSON", floor("odata/Machines?$top=10", 1, 1) },
+    { "uipath", requests("odata/Machines?$top=10", 1, 1) })
+end)
+
+table_named("small", function()
+  compare("200 small calls, one after the other", { "bare libcurl, no JSON", floor(ROW, 200, 1) }, { "uipath", requests(ROW, 200, 1) })
+  compare("200 small calls, 8 at a time", { "bare libcurl, no JSON", floor(ROW, 200, 8) }, { "uipath", requests(ROW, 200, 8) },
+    { "node fetch", fetch(ROW, 200, 1, 8) })
+end)
+
+table_named("pages", function()
+  compare("10,000 jobs in pages of 1000", { "bare libcurl, no JSON", floor(FLOOR_PAGE, 10, 1) }, { "uipath", pages("odata/Jobs", 10000) },
+    { "bare libcurl, 10 in flight", floor(FLOOR_PAGE, 10, 10) }, { "hand-written binding, lua-cjson", binding(PAGE, 10, 1000) },
+    { "node fetch", fetch(PAGE, 10, 1000, 1) }, { "UiPath's TypeScript SDK", sdk(10, 1000) }, { "curl + jq", curl(PAGE, 10, 1000) })
+end)
+
+table_named("latency", function()
+  set_latency(0.1)
+  compare("the same with 100 ms of latency a request", { "bare libcurl, 10 in flight", floor(FLOOR_PAGE, 10, 10) },
+    { "uipath, prefetch = 10", pages("odata/Jobs", 10000, 10) }, { "bare libcurl, one by one", floor(FLOOR_PAGE, 10, 1) },
+    { "hand-written binding, lua-cjson", binding(PAGE, 10, 1000) }, { "node fetch, 10 in flight", fetch(PAGE, 10, 1000, 10) },
+    { "node fetch, one by one", fetch(PAGE, 10, 1000, 1) }, { "UiPath's TypeScript SDK", sdk(10, 1000) },
+    { "curl + jq", curl(PAGE, 10, 1000) })
+  set_latency(0)
+end)
+
+table_named("all", function()
+  compare("all 25,017 jobs by each", { "bare libcurl, no JSON", floor(FLOOR_PAGE, 26, 1) }, { "uipath", pages("odata/Jobs", 0) })
+end)
 
 run("rm -r " .. folder)
 sandbox:stop()

@@ -2,8 +2,8 @@
 
    usage: measure ROUNDS NAME COMMAND [NAME COMMAND …]
 
-   Each COMMAND is one string for /bin/sh (begin it with exec). The first is the base of the ratios, which are taken round by round, so that a
-   machine whose speed drifts does not matter. One round before the first is not counted. Memory is the process's peak (VmHWM). */
+   Each COMMAND is one string for /bin/sh (begin it with exec). The ratios are to the first and to the second, taken round by round, so that a
+   machine whose speed drifts does not matter. A COMMAND that is empty is of a peer that is missing here. One round before the first is not counted. Memory is the process's peak (VmHWM). */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 struct peer {
   const char *name, *command;
-  double *wall_ms, *cpu_ms, *ratio;
+  double *wall_ms, *cpu_ms, *to_first, *to_second;
   long peak_kb;
   int failed;
 };
@@ -32,6 +32,7 @@ static double seconds_to_ms(struct timeval time) {
 
 /* Runs the command once; its output goes nowhere, its errors to our own. */
 static void run(struct peer *peer, int round) {
+  if (peer->command[0] == '\0') return;
   double begin = now_ms();
   pid_t child = fork();
   if (child == 0) {
@@ -74,25 +75,33 @@ int main(int argc, char **argv) {
     peers[i] = (struct peer){.name = argv[2 + 2 * i], .command = argv[3 + 2 * i]};
     peers[i].wall_ms = calloc((size_t)rounds, sizeof(double));
     peers[i].cpu_ms = calloc((size_t)rounds, sizeof(double));
-    peers[i].ratio = calloc((size_t)rounds, sizeof(double));
+    peers[i].to_first = calloc((size_t)rounds, sizeof(double));
+    peers[i].to_second = calloc((size_t)rounds, sizeof(double));
   }
   for (int round = -1; round < rounds; round++)
     for (int i = 0; i < count; i++) run(&peers[i], round);
   for (int i = 0; i < count; i++)
-    for (int round = 0; round < rounds; round++) peers[i].ratio[round] = peers[i].wall_ms[round] / peers[0].wall_ms[round];
+    for (int round = 0; round < rounds; round++) {
+      peers[i].to_first[round] = peers[i].wall_ms[round] / peers[0].wall_ms[round];
+      peers[i].to_second[round] = peers[i].wall_ms[round] / peers[count > 1].wall_ms[round];
+    }
 
   int failed = 0;
-  printf("%-34s %9s %9s %9s %9s %8s %7s\n", "", "median ms", "min", "max", "cpu ms", "peak MB", "ratio");
+  printf("%-34s %9s %9s %9s %9s %8s %8s %8s\n", "", "median ms", "min", "max", "cpu ms", "peak MB", "to 1st", "to 2nd");
   for (int i = 0; i < count; i++) {
     struct peer *peer = &peers[i];
     failed += peer->failed;
+    if (peer->command[0] == '\0') {
+      printf("%-34s missing\n", peer->name);
+      continue;
+    }
     if (peer->failed > 0) {
       printf("%-34s failed in %d of %d runs\n", peer->name, peer->failed, rounds + 1);
       continue;
     }
     double middle = median(peer->wall_ms, rounds);
-    printf("%-34s %9.1f %9.1f %9.1f %9.1f %8.1f %7.2f\n", peer->name, middle, peer->wall_ms[0], peer->wall_ms[rounds - 1],
-           median(peer->cpu_ms, rounds), (double)peer->peak_kb / 1024, median(peer->ratio, rounds));
+    printf("%-34s %9.1f %9.1f %9.1f %9.1f %8.1f %8.2f %8.2f\n", peer->name, middle, peer->wall_ms[0], peer->wall_ms[rounds - 1],
+           median(peer->cpu_ms, rounds), (double)peer->peak_kb / 1024, median(peer->to_first, rounds), median(peer->to_second, rounds));
   }
   return failed > 0;
 }

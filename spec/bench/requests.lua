@@ -8,11 +8,11 @@ local page
 if concurrency == 1 then
   for i = 0, count - 1 do page = assert(client:get((path:gsub("%%d", i)))) end
 else
-  local calls = {}
-  for i = 0, count - 1 do
-    if i >= concurrency then page = assert(calls[i - concurrency]:wait()) end
-    calls[i] = client:start("GET", (path:gsub("%%d", i)))
-  end
-  for i = count - concurrency, count - 1 do page = assert(calls[i]:wait()) end
+  local numbers = {}
+  for i = 1, count do numbers[i] = i - 1 end
+  local pages = uipath.map(numbers, function(i)
+    return assert(client:get((path:gsub("%%d", i))))
+  end, { concurrency = concurrency })
+  page = pages[count]
 end
 for _, row in ipairs(page.value or {}) do print(row.Id, row.Name) end

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "spare.h"
 #include "token.h"
 #include "transport.h"
 
@@ -57,7 +58,7 @@ static void free_reply(struct call_reply *reply) {
   free(reply->hint);
   free(reply->code);
   buffer_free(&reply->headers);
-  buffer_free(&reply->body);
+  spare_give(&reply->body);
   token_release(reply->token);
 }
 

@@ -56,6 +56,7 @@ struct call_request {
   bool token_only;              /* nothing is sent but, if need be, a token request: client:token() */
   bool wants_events;            /* record events for on_event */
   size_t max_response_bytes;    /* after decompression */
+  int weight;                   /* HTTP/2's, 1 … 256, by which a server may choose what to send first; 0: its default of 16 */
 };
 
 /* ======================================================================== */

@@ -168,14 +168,14 @@ static void signal_descriptor(int descriptor) {
   if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) return;
 }
 
-static bool is_ready(struct call *call) {
+bool engine_is_ready(struct call *call) {
   return call_phase(call) >= CALL_ASKING || atomic_load_explicit(&call->has_events, memory_order_acquire);
 }
 
 /* The owner has seen to what made the call ready: its descriptor is readable no longer. With the mutex held. */
 static void calm_owner(struct call *call) {
   uint64_t count;
-  if (call->descriptor < 0 || is_ready(call)) return;
+  if (call->descriptor < 0 || engine_is_ready(call)) return;
   while (read(call->descriptor, &count, sizeof count) > 0) continue;
 }
 
@@ -271,7 +271,7 @@ static void read_inbox(struct engine *engine) {
 
 static bool any_ready(struct call *const *calls, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (is_ready(calls[i])) return true;
+    if (engine_is_ready(calls[i])) return true;
   return false;
 }
 
@@ -545,7 +545,7 @@ int engine_call_fd(struct call *call) {
   pthread_mutex_lock(&engine->mutex);
   if (call->descriptor < 0) {
     call->descriptor = new_descriptor();
-    if (is_ready(call)) signal_descriptor(call->descriptor);
+    if (engine_is_ready(call)) signal_descriptor(call->descriptor);
   }
   int descriptor = call->descriptor;
   pthread_mutex_unlock(&engine->mutex);

@@ -26,6 +26,9 @@ enum engine_wait_result {
    signal may have been handled: a caller is never asleep for longer than 0.05 s at a time. */
 enum engine_wait_result engine_await(struct call *const *calls, size_t count, int64_t deadline_ms);
 
+/* Whether engine_await would return ENGINE_WAIT_READY at once. */
+bool engine_is_ready(struct call *call);
+
 /* Ends the call as cancelled unless it is done already; returns at once, the reply comes as any other. */
 void engine_cancel(struct call *call);
 

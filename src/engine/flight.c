@@ -177,6 +177,7 @@ static void send_now(void *owner) {
                 .bearer_token = flight->token == NULL ? NULL : flight->token->value,
                 .transport = request->transport,
                 .max_response_bytes = request->max_response_bytes,
+                .weight = request->weight,
                 .repeatable = flight->job.exchange.repeatable,
             });
 }

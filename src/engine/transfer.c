@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "spare.h"
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
 #define RECEIVE_BUFFER_BYTES 65536L
@@ -56,6 +57,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
     transfer->too_large = true;
     return 0;
   }
+  spare_take(&transfer->reply_body, length);
   if (buffer_append(&transfer->reply_body, bytes, length)) return length;
   transfer->no_memory = true;
   return 0;
@@ -247,6 +249,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+  if (request->weight > 0) curl_easy_setopt(easy, CURLOPT_STREAM_WEIGHT, (long)request->weight);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

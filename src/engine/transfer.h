@@ -23,6 +23,7 @@ struct transfer_request {
   const char *bearer_token;     /* NULL: no Authorization */
   const struct transport_settings *transport;
   size_t max_response_bytes;
+  int weight;                   /* HTTP/2's, 1 … 256; 0: its default of 16 */
   bool repeatable;              /* libcurl may repeat it by itself on a fresh connection */
 };
 

@@ -1,135 +1,138 @@
 -- Clients that have Lua functions among their options: access_token, on_event. Such a function may yield, call other clients or
 -- fail, so it must be called from Lua: these are the methods that do so while they wait. Everything else is the plain client's.
 
----@param internal table<string, function> steps of a call, from C
----@return table methods of such clients
----@return table methods of their calls
-return function(internal)
-  -- The functions that are at work, each with the coroutines in which it is.
-  local at_work = setmetatable({}, { __mode = "k" })
-  -- The on_event functions whose failure has been reported.
-  local has_failed = setmetatable({}, { __mode = "k" })
+local internal = require "uipath.internal"
 
-  -- Calls one of the options' functions.
-  ---@return boolean ok
-  ---@return any ... its results, or what it raised
-  local function call_function(option, ...)
-    local here = coroutine.running() or "main"
-    local coroutines = at_work[option] or setmetatable({}, { __mode = "k" })
-    at_work[option], coroutines[here] = coroutines, true
-    local function over(...)
-      coroutines[here] = nil
-      return ...
-    end
-    return over(pcall(option, ...))
+-- The functions that are at work, each with the coroutines in which it is.
+local at_work = setmetatable({}, { __mode = "k" })
+-- The on_event functions whose failure has been reported.
+local has_failed = setmetatable({}, { __mode = "k" })
+
+-- Calls one of the options' functions.
+---@return boolean ok
+---@return any ... its results, or what it raised
+local function call_function(option, ...)
+  local here = coroutine.running() or "main"
+  local coroutines = at_work[option] or setmetatable({}, { __mode = "k" })
+  at_work[option], coroutines[here] = coroutines, true
+  local function over(...)
+    coroutines[here] = nil
+    return ...
   end
-
-  -- Whether we are inside the function: it is at work in this coroutine, or in one that waits for this one.
-  local function is_inside(option)
-    local here = coroutine.running() or "main"
-    for each in pairs(at_work[option] or {}) do
-      if each == here or each == "main" or coroutine.status(each) == "normal" then return true end
-    end
-    return false
-  end
-
-  -- Whether a function was ended by lua's own handler of Ctrl-C: that is meant for the script, and not the function's failure.
-  local function is_interruption(err)
-    return type(err) == "string" and err:find("interrupted!$") ~= nil
-  end
-
-  -- Ends the call and passes on what a function has raised.
-  local function give_way(call, err)
-    internal.cancel(call)
-    error(err, 0)
-  end
-
-  -- Tells on_event what has happened. A call is not lost because that fails: the first failure is reported, once.
-  local function tell(call, on_event)
-    if not on_event then return end
-    for _, event in ipairs(internal.events(call)) do
-      -- The events of calls that on_event itself makes would have no end.
-      local ok, err = true, nil
-      if not is_inside(on_event) then ok, err = call_function(on_event, event) end
-      if not ok and is_interruption(err) then give_way(call, err) end
-      if not ok and not has_failed[on_event] then
-        has_failed[on_event] = true
-        io.stderr:write("uipath: on_event failed: ", tostring(err), "\n")
-      end
-    end
-  end
-
-  -- Why a token function's results are no token, or nil.
-  local function objection(ok, token, seconds)
-    if not ok then return tostring(token) end
-    if token == nil then return seconds ~= nil and tostring(seconds) or "it returned nil" end
-    if type(token) ~= "string" or not token:find("^[!-~]+$") then return "it did not return a token" end
-    if seconds ~= nil and not (type(seconds) == "number" and seconds > 0 and seconds < 1e9) then
-      return "its second result must be the token's lifetime in seconds"
-    end
-  end
-
-  -- Answers a call that needs a token.
-  local function answer(call, access_token)
-    if is_inside(access_token) then
-      internal.refuse(call, "the access_token function called the client that it is for")
-      return
-    end
-    local ok, token, seconds = call_function(access_token)
-    if not ok and is_interruption(token) then give_way(call, token) end
-    local why = objection(ok, token, seconds)
-    if why then
-      internal.refuse(call, "access_token: " .. why, true)
-    else
-      internal.give(call, token, seconds)
-    end
-  end
-
-  -- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
-  local function drive(call, seconds)
-    local options = internal.options(call)
-    if not options then return true end
-    local deadline = seconds and internal.now() + seconds
-    while true do
-      local state = internal.step(call, deadline and math.max(0, deadline - internal.now()))
-      tell(call, options.on_event)
-      if state == "done" then return true end
-      if state == "timeout" then return false end
-      if state == "asking" then answer(call, options.access_token) end
-    end
-  end
-
-  local function run(client, method, path, options, body)
-    local call = internal.start(client, method, path, options, body)
-    drive(call)
-    return internal.results(call)
-  end
-
-  local function run_for_token(client)
-    local call = internal.start_token(client)
-    drive(call)
-    return call
-  end
-
-  local methods = {}
-  function methods:get(path, options) return run(self, "GET", path, options) end
-  function methods:delete(path, options) return run(self, "DELETE", path, options) end
-  function methods:post(path, body, options) return run(self, "POST", path, options, body) end
-  function methods:put(path, body, options) return run(self, "PUT", path, options, body) end
-  function methods:patch(path, body, options) return run(self, "PATCH", path, options, body) end
-  function methods:request(method, path, options) return run(self, internal.method(method), path, options) end
-  function methods:start(method, path, options) return internal.start(self, internal.method(method), path, options) end
-  function methods:token() return internal.token(self, run_for_token(self)) end
-  function methods:access_token() return internal.access_token(self, run_for_token(self)) end
-
-  local call_methods = { fd = internal.fd, cancel = internal.cancel }
-  function call_methods:wait(seconds)
-    drive(self, seconds)
-    return internal.results(self)
-  end
-  function call_methods:done()
-    return drive(self, 0)
-  end
-
-  return methods, call_methods
+  return over(pcall(option, ...))
 end
+
+-- Whether we are inside the function: it is at work in this coroutine, or in one that waits for this one.
+local function is_inside(option)
+  local here = coroutine.running() or "main"
+  for each in pairs(at_work[option] or {}) do
+    if each == here or each == "main" or coroutine.status(each) == "normal" then return true end
+  end
+  return false
+end
+
+-- Whether a function was ended by lua's own handler of Ctrl-C: that is meant for the script, and not the function's failure.
+local function is_interruption(err)
+  return type(err) == "string" and err:find("interrupted!$") ~= nil
+end
+
+-- Ends the call and passes on what a function has raised.
+local function give_way(call, err)
+  internal.cancel(call)
+  error(err, 0)
+end
+
+-- Tells on_event what has happened. A call is not lost because that fails: the first failure is reported, once.
+local function tell(call, on_event)
+  if not on_event then return end
+  for _, event in ipairs(internal.events(call)) do
+    -- The events of calls that on_event itself makes would have no end.
+    local ok, err = true, nil
+    if not is_inside(on_event) then ok, err = call_function(on_event, event) end
+    if not ok and is_interruption(err) then give_way(call, err) end
+    if not ok and not has_failed[on_event] then
+      has_failed[on_event] = true
+      io.stderr:write("uipath: on_event failed: ", tostring(err), "\n")
+    end
+  end
+end
+
+-- Why a token function's results are no token, or nil.
+local function objection(ok, token, seconds)
+  if not ok then return tostring(token) end
+  if token == nil then return seconds ~= nil and tostring(seconds) or "it returned nil" end
+  if type(token) ~= "string" or not token:find("^[!-~]+$") then return "it did not return a token" end
+  if seconds ~= nil and not (type(seconds) == "number" and seconds > 0 and seconds < 1e9) then
+    return "its second result must be the token's lifetime in seconds"
+  end
+end
+
+-- Answers a call that needs a token.
+local function answer(call, access_token)
+  if is_inside(access_token) then
+    internal.refuse(call, "the access_token function called the client that it is for")
+    return
+  end
+  local ok, token, seconds = call_function(access_token)
+  if not ok and is_interruption(token) then give_way(call, token) end
+  local why = objection(ok, token, seconds)
+  if why then
+    internal.refuse(call, "access_token: " .. why, true)
+  else
+    internal.give(call, token, seconds)
+  end
+end
+
+-- Waits until the call is "done" or "asking", has "events", or the time is over ("timeout"). A task lets others go on meanwhile.
+local function step(call, seconds)
+  if seconds ~= 0 and internal.this_task() then
+    coroutine.yield(call, seconds, "without results")
+    seconds = 0
+  end
+  return internal.step(call, seconds)
+end
+
+-- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
+local function drive(call, seconds)
+  local options = internal.options(call)
+  if not options then return true end
+  local deadline = seconds and internal.now() + seconds
+  while true do
+    local state = step(call, deadline and math.max(0, deadline - internal.now()))
+    tell(call, options.on_event)
+    if state == "done" then return true end
+    if state == "timeout" then return false end
+    if state == "asking" then answer(call, options.access_token) end
+  end
+end
+
+local function finish(call)
+  drive(call)
+  return internal.results(call)
+end
+
+local function run(client, method, path, options, body)
+  return finish(internal.start(client, method, path, options, body))
+end
+
+local methods = {}
+function methods:get(path, options) return run(self, "GET", path, options) end
+function methods:delete(path, options) return run(self, "DELETE", path, options) end
+function methods:post(path, body, options) return run(self, "POST", path, options, body) end
+function methods:put(path, body, options) return run(self, "PUT", path, options, body) end
+function methods:patch(path, body, options) return run(self, "PATCH", path, options, body) end
+function methods:request(method, path, options) return run(self, internal.method(method), path, options) end
+function methods:start(method, path, options) return internal.start(self, internal.method(method), path, options) end
+function methods:token() return finish(internal.start_token(self)) end
+function methods:access_token() return finish(internal.start_access_token(self)) end
+
+local call_methods = { fd = internal.fd, cancel = internal.cancel }
+function call_methods:wait(seconds)
+  drive(self, seconds)
+  return internal.results(self)
+end
+function call_methods:done()
+  return drive(self, 0)
+end
+
+return { client_methods = methods, call_methods = call_methods }

@@ -105,7 +105,8 @@ end
 local on_entity, on_set = {}, {}
 
 function on_set.GET(request)
-  return 200, query.page(request)
+  local body, headers = query.page(request)
+  return 200, body, headers
 end
 
 function on_set.POST(request)
@@ -251,10 +252,10 @@ end
 function orchestrator.serve(path, place)
   if path == "api/status/version" then return 200, '{"version":"20.0"}' end
   local facts = identity.authenticate()
-  local status, body
+  local status, body, headers
   local bucket = path:match("^api/Buckets/(%d+)/ListFiles$")
   if path:find("^odata/") then
-    status, body = serve_set(path:sub(7), facts, place)
+    status, body, headers = serve_set(path:sub(7), facts, place)
   elseif path == "api/Folders/GetAllForCurrentUser" then
     status, body = all_folders(facts)
   elseif bucket then
@@ -264,7 +265,7 @@ function orchestrator.serve(path, place)
   else
     problem.raise(404)
   end
-  return status, body
+  return status, body, headers
 end
 
 return orchestrator

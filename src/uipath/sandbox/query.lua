@@ -2,6 +2,7 @@
 --- service's limits, and the JSON of the page that they ask for.
 
 local filter = require("uipath.sandbox.filter")
+local gzip = require("uipath.sandbox.gzip")
 local json = require("uipath.sandbox.json")
 local problem = require("uipath.sandbox.problem")
 local rows = require("uipath.sandbox.rows")
@@ -151,19 +152,25 @@ local function sort(list, order, read)
   for position, keys in ipairs(decorated) do list[position] = keys.row end
 end
 
---- A small memory of results, so that the pages of one walk are not worked out again for each page.
+--- A memory of results up to a total size, the newest ones.
 local function memory(capacity)
-  local slots, values, next_slot = {}, {}, 1
+  local entries, first, last, total = {}, 1, 0, 0
+  local order = {}
   return {
-    get = function(key) return values[key] end,
-    put = function(key, value)
-      if slots[next_slot] then values[slots[next_slot]] = nil end
-      slots[next_slot], values[key] = key, value
-      next_slot = next_slot % capacity + 1
+    get = function(key) return entries[key] and entries[key].value end,
+    put = function(key, value, size)
+      last, total = last + 1, total + size
+      order[last], entries[key] = key, { value = value, size = size }
+      while total > capacity and first < last do
+        total = total - entries[order[first]].size
+        entries[order[first]], order[first] = nil, nil
+        first = first + 1
+      end
     end,
   }
 end
 
+--- The rows that the last requests chose, so that they are not searched for again for each page.
 local chosen_rows = memory(8)
 
 --- The rows that `$filter` and `$orderby` ask for.
@@ -185,7 +192,7 @@ local function choose(set, folder, options)
       if not matches or matches(row) then list[#list + 1] = row end
     end
     if order[1] then sort(list, order, set.read) end
-    chosen_rows.put(key, list)
+    chosen_rows.put(key, list, 1)
   end
   return #list, function(position) return list[position] end
 end
@@ -246,7 +253,8 @@ local function next_link(name, options, skip, top)
   return name .. "?" .. table.concat(arguments, "&")
 end
 
-local pages = memory(32)
+--- Pages by bytes: what is asked for again is not written again.
+local pages = memory(64e6)
 
 ---@class uipath.sandbox.PageRequest
 ---@field set table
@@ -258,16 +266,32 @@ local pages = memory(32)
 ---@field page_size? integer  the server's own page size
 ---@field next_link? string  "absolute": nextLinks are whole URLs
 
+--- Shorter pages are left to nginx's own compression.
+local LEAST_TO_COMPRESS = 10000
+
+--- A page as the request's sender reads it.
+---@param page { text: string, packed: string|false|nil }
+---@return string body
+---@return table<string, string>|nil headers
+local function encoded(page)
+  if #page.text < LEAST_TO_COMPRESS or not gzip.is_accepted() then return page.text end
+  if page.packed == nil then page.packed = gzip.compress(page.text) or false end
+  if not page.packed then return page.text end
+  return page.packed, { ["Content-Encoding"] = "gzip", Vary = "Accept-Encoding",
+    ["Content-Type"] = "application/json; charset=utf-8" }
+end
+
 --- The JSON of the page that a request asks for. Raises a problem for options that are not allowed.
 ---@param request uipath.sandbox.PageRequest
----@return string
+---@return string body
+---@return table<string, string>|nil headers
 function query.page(request)
   local set, options = request.set, request.options
   check_names(options)
   local key = table.concat({ request.base, request.name, request.folder and request.folder.Id or "",
     request.query, request.page_size or "", request.next_link or "", rows.version }, "\0")
   local page = pages.get(key)
-  if page then return page end
+  if page then return encoded(page) end
 
   local top, skip = whole_number(options, "$top"), whole_number(options, "$skip") or 0
   if top and top > set.page_cap then
@@ -297,9 +321,9 @@ function query.page(request)
     parts[#parts + 1] = ',"@odata.nextLink":' .. json.encode(link)
   end
   parts[#parts + 1] = "}"
-  page = table.concat(parts)
-  pages.put(key, page)
-  return page
+  page = { text = table.concat(parts) }
+  pages.put(key, page, #page.text)
+  return encoded(page)
 end
 
 --- The JSON of one entity.
