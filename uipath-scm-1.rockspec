@@ -80,6 +80,7 @@ build = {
     ["uipath.errors"] = "src/uipath/errors.lua",
     ["uipath.functions"] = "src/uipath/functions.lua",
     ["uipath.hints"] = "src/uipath/hints.lua",
+    ["uipath.library.uipath"] = "src/uipath/library/uipath.lua",
     ["uipath.output"] = "src/uipath/output.lua",
     ["uipath.output.columns"] = "src/uipath/output/columns.lua",
     ["uipath.output.csv"] = "src/uipath/output/csv.lua",

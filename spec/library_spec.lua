@@ -1,0 +1,87 @@
+-- The annotations for editors against the module: what one has, the other has.
+local uipath = require "uipath"
+
+local file = assert(io.open "src/uipath/library/uipath.lua")
+local text = file:read "*a"
+file:close()
+
+-- The names that match in the annotations.
+local function annotated(pattern)
+  local names = {}
+  for name in text:gmatch(pattern) do names[name] = true end
+  return names
+end
+
+-- The names of a class's fields.
+local function fields(class)
+  local names = {}
+  local lines = assert(text:match("\n%-%-%-@class " .. class:gsub("%.", "%%.") .. "[^\n]*\n(.-)\n\n"), class)
+  for name in lines:gmatch("@field ([%w_]+)") do names[name] = true end
+  return names
+end
+
+-- The names of a table of functions, and those that its metatable finds when they are first asked for.
+local function names_of(functions, expected)
+  local names = {}
+  for name, value in pairs(functions) do
+    if type(value) == "function" then names[name] = true end
+  end
+  for name in pairs(expected) do
+    if type(functions[name]) == "function" then names[name] = true end
+  end
+  return names
+end
+
+describe("the annotations name", function()
+  local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
+  local methods = getmetatable(client).__index
+  local call_methods = getmetatable(client:start("GET", "odata/Machines")).__index
+
+  it("the functions of the module", function()
+    local expected = annotated "\nfunction uipath%.([%w_]+)%("
+    assert.same(expected, names_of(uipath, expected))
+    for _, part in ipairs { "json", "odata" } do
+      expected = annotated("\nfunction uipath%." .. part .. "%.([%w_]+)%(")
+      assert.same(expected, names_of(uipath[part], expected))
+    end
+  end)
+
+  it("the methods of clients and calls", function()
+    local expected = annotated "\nfunction Client:([%w_]+)%("
+    assert.same(expected, names_of(methods, expected))
+    expected = annotated "\nfunction Call:([%w_]+)%("
+    assert.same(expected, names_of(call_methods, expected))
+  end)
+
+  -- A name that is no option is refused for that; one that is, for its value or not at all.
+  local function is_option(run, name)
+    local ok, message = pcall(run, { [name] = coroutine.create(print) })
+    assert.is_false(ok, name)
+    return not message:find("unknown option", 1, true)
+  end
+
+  it("the options of uipath.connect", function()
+    for name in pairs(fields "uipath.ConnectOptions") do assert.is_true(is_option(uipath.connect, name), name) end
+    assert.is_false(is_option(uipath.connect, "fliter"))
+  end)
+
+  it("the options of a call", function()
+    local function run(options) return client:get("odata/Machines", options) end
+    for name in pairs(fields "uipath.CallOptions") do assert.is_true(is_option(run, name), name) end
+    assert.is_false(is_option(run, "fliter"))
+  end)
+
+  -- What is not in the annotations is looked for in the lists of the sources.
+  it("no fewer options than there are", function()
+    local function listed(path, first, pattern)
+      local source = assert(io.open(path))
+      local list = source:read("*a"):match(first .. "(.-)};")
+      source:close()
+      local names = {}
+      for name in list:gmatch(pattern) do names[name] = true end
+      return names
+    end
+    assert.same(fields "uipath.ConnectOptions", listed("src/options.c", "struct option options%[%] = {", '\n    {"([%w_]+)"'))
+    assert.same(fields "uipath.CallOptions", listed("src/request.c", "call_options%[%] = {", '"([%w_]+)"'))
+  end)
+end)
