@@ -1,6 +1,7 @@
 -- Calls end to end against the sandbox: values, responses, options, errors, tokens.
 
 local assert = require "luassert"
+local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
 
 describe("a client", function()
@@ -38,11 +39,11 @@ describe("a client", function()
     end)
 
     it("the same whatever the path begins with", function()
-      local organization, tenant = sandbox.options.organization, sandbox.options.tenant
+      local organization, name = sandbox.options.organization, sandbox.options.tenant
       for _, path in ipairs {
         "odata/Machines", "/odata/Machines", "orchestrator_/odata/Machines",
-        ("/%s/%s/orchestrator_/odata/Machines"):format(organization, tenant),
-        ("%s/%s/%s/orchestrator_/odata/Machines"):format(sandbox.base_url, organization, tenant),
+        ("/%s/%s/orchestrator_/odata/Machines"):format(organization, name),
+        ("%s/%s/%s/orchestrator_/odata/Machines"):format(sandbox.base_url, organization, name),
       } do
         local page = assert(client:get(path, { top = 1 }))
         assert.equal(1, #page.value)
@@ -272,6 +273,41 @@ describe("a client", function()
       assert(call:wait())
     end)
   end)
+end)
+
+describe("a finalizer", function()
+  -- Objects are finalized in the reverse order of their making: what was made first has the client and the call last.
+  local program = [[
+    local finalizer = _VERSION == "Lua 5.1" and newproxy(true) or {}
+    local metatable = getmetatable(finalizer) or {}
+    metatable.__gc = function(self) print(select(2, pcall(self.run))) end
+    metatable.__index = metatable
+    if _VERSION ~= "Lua 5.1" then setmetatable(finalizer, metatable) end
+    client = client:with { %s }
+    local call = client:start("GET", "identity_/x")
+    kept = { finalizer, client, call }
+    metatable.run = function() %s end
+  ]]
+  local rows = {
+    { "return client:get 'identity_/x'", "the client has been collected" },
+    { "return client:with { timeout = 1 }", "the client has been collected" },
+    { "return client:start('GET', 'identity_/x')", "the client has been collected" },
+    { "return client:token()", "the client has been collected" },
+    { "return tostring(client)", "uipath.client (a at http://127.0.0.1:1)" },
+    { "return call:wait()", "the call has been collected" },
+    { "call:cancel() return call:done()", "true" },
+    { "return call:fd()", "no descriptor is to be had for this call" },
+    { "return tostring(call)", "uipath.call (over)" },
+  }
+  for _, options in ipairs { "", "on_event = function() end" } do
+    for _, row in ipairs(rows) do
+      it(("may still have what was collected: %s (%s)"):format(row[1], options), function()
+        local output, status = tenant.run({ organization = "a", access_token = "x", base_url = "http://127.0.0.1:1" }, program:format(options, row[1]))
+        assert.is_truthy(output:find(row[2], 1, true), output)
+        assert.equal(0, status)
+      end)
+    end
+  end
 end)
 
 describe("uipath.check", function()

@@ -17,7 +17,7 @@
 #define LONGEST_WAIT_S 1e9
 
 struct call_object {
-  struct call *call;
+  struct call *call; /* NULL once it has been collected: another finalizer may still have the object */
   const char *usage; /* the static message of a call that is a usage error; such a call is never submitted */
   bool drop_nulls;
   bool has_results;  /* the user value holds value and response, or nil and err */
@@ -128,6 +128,7 @@ static bool await(lua_State *L, struct call *call, double seconds) {
 
 /* Pushes the results of a call that is done. [-0, +2] */
 static void push_results(lua_State *L, const struct call_object *object) {
+  if (object->call == NULL) luaL_error(L, "the call has been collected");
   if (object->usage != NULL) {
     response_push_usage(L, &object->call->request, object->usage, object->where);
     return;
@@ -208,7 +209,7 @@ int call_start(lua_State *L, const char *method, int path, int options) {
 /* ======================================================================== */
 
 static bool is_done(const struct call_object *object) {
-  return object->usage != NULL || object->has_results || call_phase(object->call) == CALL_DONE;
+  return object->call == NULL || object->usage != NULL || object->has_results || call_phase(object->call) == CALL_DONE;
 }
 
 /* The results of a call that Lua has: pushes them, made at the first asking and kept. */
@@ -275,7 +276,7 @@ static int call_cancel(lua_State *L) {
 
 static int call_fd(lua_State *L) {
   struct call_object *object = check_object(L, 1);
-  int descriptor = engine_call_fd(object->call);
+  int descriptor = object->call == NULL ? -1 : engine_call_fd(object->call);
   if (descriptor < 0) return luaL_error(L, "no descriptor is to be had for this call");
   lua_pushinteger(L, descriptor);
   return 1;

@@ -14,10 +14,18 @@
 /* Of clients with Lua functions among their options: their methods are Lua's, so that these functions may yield. */
 #define FUNCTIONS_METATABLE "uipath.client with functions"
 
-struct client *client_check(lua_State *L, int index) {
+/* The client at index, which may have been collected already; raises if it is none. [-0, +0] */
+static struct client *check_any(lua_State *L, int index) {
   struct client *client = luaL_testudata(L, index, METATABLE);
   if (client == NULL) client = luaL_testudata(L, index, FUNCTIONS_METATABLE);
   if (client == NULL) luaL_checkudata(L, index, METATABLE); /* for its message */
+  return client;
+}
+
+struct client *client_check(lua_State *L, int index) {
+  struct client *client = check_any(L, index);
+  /* When a state closes, finalizers run in an order of their own, and may still have the client. */
+  if (client->transport == NULL) luaL_error(L, "the client has been collected");
   return client;
 }
 
@@ -204,7 +212,7 @@ static int client_folder(lua_State *L) {
 }
 
 static int client_collect(lua_State *L) {
-  struct client *client = client_check(L, 1);
+  struct client *client = check_any(L, 1);
   token_source_release(client->token_source);
   transport_settings_release(client->transport);
   client->token_source = NULL;
@@ -214,7 +222,7 @@ static int client_collect(lua_State *L) {
 
 /* "uipath.client (organization/tenant at base_url)", never a secret. */
 static int client_tostring(lua_State *L) {
-  const struct client *client = client_check(L, 1);
+  const struct client *client = check_any(L, 1);
   const char *organization = client->base.organization == NULL ? "" : client->base.organization;
   const char *tenant = client->base.tenant == NULL ? "" : client->base.tenant;
   lua_pushfstring(L, "uipath.client (%s%s%s at %s)", organization, organization[0] != '\0' && tenant[0] != '\0' ? "/" : "", tenant,

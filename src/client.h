@@ -25,7 +25,7 @@ struct client {
   bool wants_events;
 };
 
-/* The client at index; raises if it is none. [-0, +0] */
+/* The client at index; raises if it is none, or has been collected. [-0, +0] */
 struct client *client_check(lua_State *L, int index);
 
 /* uipath.connect. [-1, +1] */
