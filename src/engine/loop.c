@@ -82,7 +82,7 @@ void loop_send(struct loop *loop, struct job *job, const struct transfer_request
     added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
   }
   if (added) return;
-  if (!job->transfer.file_failed) job->transfer.no_memory = true;
+  if (job->transfer.file_failure[0] == '\0') job->transfer.no_memory = true;
   struct transfer_end end = transfer_explain(&job->transfer, CURLE_FAILED_INIT);
   if (easy != NULL) return_handle(loop, job);
   job->ended(job->owner, &end);

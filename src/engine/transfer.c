@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "spare.h"
@@ -63,15 +64,21 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
   return 0;
 }
 
+static bool fail_to_read(struct transfer *transfer, const char *path, const char *why) {
+  snprintf(transfer->file_failure, sizeof transfer->file_failure, "cannot read %.160s: %s", path, why);
+  return false;
+}
+
 static size_t on_read_file(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = fread(bytes, size, count, transfer->file);
-  if (length == 0 && ferror(transfer->file)) {
-    transfer->file_failed = true;
-    snprintf(transfer->error_text, sizeof transfer->error_text, "cannot read the file: %s", strerror(errno));
-    return CURL_READFUNC_ABORT;
-  }
-  return length;
+  const char *why = NULL;
+  if (ferror(transfer->file)) why = strerror(errno);
+  /* The server would wait for as much as was announced. */
+  else if (length == 0 && ftello(transfer->file) < transfer->file_size) why = "it has become shorter";
+  if (why == NULL) return length;
+  fail_to_read(transfer, "the file", why);
+  return CURL_READFUNC_ABORT;
 }
 
 static int on_seek_file(void *user, curl_off_t offset, int origin) {
@@ -92,17 +99,23 @@ static int on_progress(void *user, curl_off_t to_download, curl_off_t downloaded
 /* The request                                                              */
 /* ======================================================================== */
 
-/* Appends "Name: value" to the request's headers. false: no memory. */
-static bool add_header(struct transfer *transfer, const char *name, const char *value) {
-  struct buffer line = BUFFER_EMPTY;
-  /* libcurl's notation for a header without a value. */
-  bool built = buffer_append_string(&line, name) && buffer_append_string(&line, value[0] == '\0' ? ";" : ": ") &&
-               buffer_append_string(&line, value);
-  struct curl_slist *longer = built ? curl_slist_append(transfer->headers, line.data) : NULL;
-  buffer_wipe(&line); /* it may have been Authorization */
+/* Appends a line in libcurl's notation to the request's headers. false: no memory. */
+static bool add_line(struct transfer *transfer, const char *line) {
+  struct curl_slist *longer = curl_slist_append(transfer->headers, line);
   if (longer == NULL) return false;
   transfer->headers = longer;
   return true;
+}
+
+/* Appends a header. false: no memory. */
+static bool add_header(struct transfer *transfer, const char *name, const char *value) {
+  struct buffer line = BUFFER_EMPTY;
+  bool is_blank = value[strspn(value, " ")] == '\0';
+  bool built = buffer_append_string(&line, name) && (is_blank ? buffer_append_char(&line, ';') /* without a value */
+                                                              : buffer_append_string(&line, ": ") && buffer_append_string(&line, value));
+  bool added = built && add_line(transfer, line.data);
+  buffer_wipe(&line); /* it may have been Authorization */
+  return added;
 }
 
 static bool add_headers(struct transfer *transfer, const struct transfer_request *request) {
@@ -110,9 +123,10 @@ static bool add_headers(struct transfer *transfer, const struct transfer_request
     if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
   if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
   /* Waiting for 100 (Continue) costs a second where a server does not know it. */
-  struct curl_slist *longer = curl_slist_append(transfer->headers, "Expect:");
-  if (longer == NULL) return false;
-  transfer->headers = longer;
+  if (!add_line(transfer, "Expect:")) return false;
+  /* libcurl calls no body a form where the caller says nothing else; services that take no forms would answer 415. */
+  bool has_body = request->body != NULL && request->body->kind != BODY_NONE;
+  if (!has_body && !add_line(transfer, "Content-Type:")) return false;
   if (request->bearer_token == NULL) return true;
 
   struct buffer value = BUFFER_EMPTY;
@@ -122,25 +136,22 @@ static bool add_headers(struct transfer *transfer, const struct transfer_request
   return added;
 }
 
-/* A file that is missing or a directory is told before anything is sent. */
-static bool file_is_readable(struct transfer *transfer, const char *path) {
+/* What cannot be read is told before anything is sent. Of a pipe or device nobody knows the size, and opening one may last for good. */
+static bool file_is_readable(struct transfer *transfer, const char *path, off_t *size) {
   struct stat status;
-  FILE *file = fopen(path, "rb");
-  bool is_regular = file != NULL && fstat(fileno(file), &status) == 0 && !S_ISDIR(status.st_mode);
-  if (!is_regular) {
-    transfer->file_failed = true;
-    snprintf(transfer->error_text, sizeof transfer->error_text, "cannot read %.160s: %s", path,
-             file != NULL ? "it is not a file" : strerror(errno));
-  }
-  if (file != NULL) fclose(file);
-  return is_regular;
+  if (stat(path, &status) != 0) return fail_to_read(transfer, path, strerror(errno));
+  if (!S_ISREG(status.st_mode)) return fail_to_read(transfer, path, "it is not a regular file");
+  if (access(path, R_OK) != 0) return fail_to_read(transfer, path, strerror(errno));
+  *size = status.st_size;
+  return true;
 }
 
 static bool add_part(struct transfer *transfer, const struct body_part *part) {
   curl_mimepart *mime_part = curl_mime_addpart(transfer->mime);
+  off_t size;
   if (mime_part == NULL || curl_mime_name(mime_part, part->name) != CURLE_OK) return false;
   if (part->path != NULL) {
-    if (!file_is_readable(transfer, part->path) || curl_mime_filedata(mime_part, part->path) != CURLE_OK) return false;
+    if (!file_is_readable(transfer, part->path, &size) || curl_mime_filedata(mime_part, part->path) != CURLE_OK) return false;
   } else if (curl_mime_data(mime_part, part->bytes.data == NULL ? "" : part->bytes.data, part->bytes.length) != CURLE_OK) {
     return false;
   }
@@ -150,18 +161,13 @@ static bool add_part(struct transfer *transfer, const struct body_part *part) {
 
 /* The body is streamed from the file; its size is announced, storage services insist. */
 static bool set_file_body(struct transfer *transfer, const char *path) {
-  struct stat status;
-  if (!file_is_readable(transfer, path)) return false;
+  if (!file_is_readable(transfer, path, &transfer->file_size)) return false;
   transfer->file = fopen(path, "rb");
-  if (transfer->file == NULL || fstat(fileno(transfer->file), &status) != 0) {
-    transfer->file_failed = true;
-    snprintf(transfer->error_text, sizeof transfer->error_text, "cannot read %.160s: %s", path, strerror(errno));
-    return false;
-  }
+  if (transfer->file == NULL) return fail_to_read(transfer, path, strerror(errno));
   CURL *easy = transfer->easy;
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
-  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)status.st_size);
+  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->file_size);
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read_file);
   curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek_file);
@@ -241,8 +247,8 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
   transfer->has_status = transfer->headers_complete = false;
-  transfer->too_large = transfer->no_memory = transfer->file_failed = false;
-  transfer->error_text[0] = '\0';
+  transfer->too_large = transfer->no_memory = false;
+  transfer->file_failure[0] = transfer->error_text[0] = '\0';
   transfer->reply_headers.length = transfer->reply_body.length = 0;
   transfer->progress_ms = clock_monotonic_ms();
   transfer->progress_bytes = 0;
@@ -393,7 +399,7 @@ static void add_place(struct transfer *transfer, const char *words) {
 }
 
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
-  if (transfer->file_failed) return permanent_failure(CALL_FILE, transfer->error_text);
+  if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
   if (transfer->too_large) return too_large(transfer);
   if (result == CURLE_READ_ERROR) return permanent_failure(CALL_FILE, "a file of the body cannot be read");

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "call.h"
 #include "retry.h"
@@ -31,7 +32,8 @@ struct transfer {
   CURL *easy;                 /* owned by the loop; NULL: idle */
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
-  FILE *file;
+  FILE *file;                 /* a body that is streamed, or NULL */
+  off_t file_size;            /* that was announced */
   struct buffer reply_headers;
   struct buffer reply_body;
   size_t max_response_bytes;
@@ -42,7 +44,7 @@ struct transfer {
   bool headers_complete;      /* the empty line after them has come */
   bool too_large;
   bool no_memory;
-  bool file_failed;           /* see error_text */
+  char file_failure[256];     /* why a file of the body cannot be read, "" if it can; error_text is libcurl's */
   int64_t progress_ms;        /* of a streamed body: clock_monotonic_ms of the last byte */
   curl_off_t progress_bytes;
   char error_text[CURL_ERROR_SIZE];
@@ -60,7 +62,7 @@ struct transfer_end {
   const char *hint;
 };
 
-/* Sets a clean easy handle up. false: no memory, or a file that cannot be read (then file_failed and error_text tell); transfer_finish is due in
+/* Sets a clean easy handle up. false: no memory, or a file that cannot be read (then file_failure tells); transfer_finish is due in
    either case. */
 bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request);
 
