@@ -57,6 +57,86 @@ describe("a header", function()
   end)
 end)
 
+describe("a folder", function()
+  local names = { "organizationunitid", "folderkey", "folderpath", "folderpath-encoded" }
+
+  -- The headers by which a request names a folder.
+  local function folders_of(got)
+    local found = {}
+    for _, name in ipairs(names) do found[#found + 1] = got.headers["x-uipath-" .. name] end
+    return found
+  end
+
+  it("of the call's own headers takes the place of the client's", function()
+    local shared = client:folder "Shared"
+    for i, name in ipairs(names) do
+      local got = assert(shared:get("fault/echo", { headers = { ["X-UIPATH-" .. name] = tostring(i) } }))
+      assert.same({ tostring(i) }, folders_of(got))
+    end
+    assert.same({ "Shared" }, folders_of(assert(shared:get("fault/echo", { headers = { ["X-Other"] = "1" } }))))
+  end)
+
+  it("must not be named twice", function()
+    local ok, message = pcall(client.get, client, "fault/echo", { folder = 5, headers = { ["x-uipath-folderpath"] = "Shared" } })
+    assert.is_false(ok)
+    assert.matches("the folder is given twice", message)
+  end)
+end)
+
+describe("a tenant of the call's own headers takes the place of the client's", function()
+  it("on premises", function()
+    local standalone = client:with { deployment = "standalone" }
+    assert.equal("T", assert(standalone:get("fault/echo")).headers["x-uipath-tenantname"])
+    assert.equal("other", assert(standalone:get("fault/echo", { headers = { ["X-UIPATH-TenantName"] = "other" } })).headers["x-uipath-tenantname"])
+  end)
+end)
+
+describe("a number in the query", function()
+  local rows = {
+    { 5, "5" }, { 5.0, "5" }, { -5.0, "-5" }, { 2.5, "2.5" }, { 2 ^ 53, "9007199254740992" }, { -2 ^ 53, "-9007199254740992" }, { 2 ^ 62, "4611686018427387904" },
+  }
+  for _, row in ipairs(rows) do
+    it("is written without a needless fraction: " .. row[2], function()
+      assert.matches("%?n=" .. row[2]:gsub("%p", "%%%0") .. "$", echo("GET", { query = { n = row[1] } }).uri)
+      assert.equal(row[2], echo("GET", { headers = { ["X-N"] = row[1] } }).headers["x-n"])
+    end)
+  end
+
+  for _, value in ipairs { 0 / 0, math.huge, -math.huge } do
+    it("must be finite: " .. value, function()
+      local ok, message = pcall(client.get, client, "fault/echo", { query = { n = value } })
+      assert.is_false(ok)
+      assert.matches("n is not a finite number", message)
+    end)
+  end
+end)
+
+describe("a limit of a call is checked as uipath.connect's:", function()
+  local rows = {
+    { { timeout = math.huge }, "option 'timeout' must be a positive number of seconds, at most 1000000" },
+    { { timeout = 0 }, "option 'timeout' must be a positive number of seconds" },
+    { { timeout = 0 / 0 }, "option 'timeout' must be a positive number of seconds" },
+    { { timeout = "5" }, "option 'timeout' must be a number, got string" },
+    { { timeout = false }, "option 'timeout' must be a number, got boolean" },
+    { { max_attempts = 0 }, "option 'max_attempts' must be a whole number, at least 1" },
+    { { max_attempts = 1.5 }, "option 'max_attempts' must be a whole number" },
+    { { max_attempts = 0 / 0 }, "option 'max_attempts' must be a whole number" },
+    { { top = 0 / 0 }, "top must be a whole number from 0" },
+  }
+  for _, row in ipairs(rows) do
+    it(row[2], function()
+      local ok, message = pcall(client.get, client, "fault/echo", row[1])
+      assert.is_false(ok)
+      assert.is_truthy(message:find(row[2], 1, true), message)
+    end)
+  end
+
+  it("as many attempts as there", function()
+    assert(echo("GET", { max_attempts = 5000, timeout = 1e6 }))
+    assert(client:with { max_attempts = 5000, timeout = 1e6 })
+  end)
+end)
+
 describe("a file as the body", function()
   it("is sent as it is", function()
     with_file("a\0b\r\n", function(path)

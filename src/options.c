@@ -570,3 +570,13 @@ void options_override(lua_State *L, int base, int changes) {
   refuse_plain_http(L, result, "identity_url", "option 'identity_url'");
   require_complete(L, result, NULL);
 }
+
+lua_Number options_check_number(lua_State *L, const char *name) {
+  const struct option *option = options;
+  while (strcmp(option->name, name) != 0) option++;
+  const char *what = lua_pushfstring(L, "option '%s'", name);
+  lua_insert(L, -2);
+  option->check(L, what);
+  lua_remove(L, -2);
+  return lua_tonumber(L, -1);
+}

@@ -32,4 +32,7 @@ void options_resolve(lua_State *L, int index);
    and they drop access_token. profile raises: it is for uipath.connect alone. [-0, +1] */
 void options_override(lua_State *L, int base, int changes);
 
+/* The number on top, as what uipath.connect takes for the option of that name, which must be one of a number; raises if it is none. [-0, +0] */
+lua_Number options_check_number(lua_State *L, const char *name);
+
 #endif

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -8,12 +9,12 @@
 #include "engine/text.h"
 #include "folder.h"
 #include "json/json.h"
-#include "json/number.h"
+#include "literal.h"
 #include "odata.h"
+#include "options.h"
 #include "suggest.h"
 
 #define USER_AGENT "lua-uipath/0.1.0"
-#define LONGEST_TIMEOUT_S 1e6
 
 /* OData's query options, in the order in which they are sent; each has a `$` before it where the service is OData. */
 static const char *const odata_options[] = {"filter", "select", "expand", "orderby", "top", "skip", "count", "search", "apply", NULL};
@@ -48,34 +49,14 @@ static bool is_one_of(const char *name, const char *const *names) {
 /* The query                                                                */
 /* ======================================================================== */
 
-/* Pushes the text of a number, string or boolean on top in its place. what names it in the message. [-1, +1] */
+/* Pushes the text of a number, string or boolean on top in its place: numbers as filters have them, 123.0 has no place in a URL. what names
+   it in the message. [-1, +1] */
 static void push_text(lua_State *L, const char *what) {
-  char digits[NUMBER_MAX_LENGTH];
-  switch (lua_type(L, -1)) {
-    case LUA_TSTRING:
-      return;
-    case LUA_TBOOLEAN:
-      lua_pushstring(L, lua_toboolean(L, -1) ? "true" : "false");
-      break;
-    case LUA_TNUMBER: {
-      lua_Number real = lua_tonumber(L, -1);
-#if COMPAT_EXACT_INTEGERS
-      if (lua_isinteger(L, -1)) {
-        lua_pushlstring(L, digits, number_write_integer(digits, lua_tointeger(L, -1)));
-        break;
-      }
-#endif
-      if (real != real || real - real != 0) luaL_error(L, "%s must be a finite number", what);
-      /* An integral double is written as the integer it is: 123.0 has no place in a URL. */
-      if (real > -9007199254740992.0 && real < 9007199254740992.0 && (lua_Number)(int64_t)real == real)
-        lua_pushlstring(L, digits, number_write_integer(digits, (int64_t)real));
-      else
-        lua_pushlstring(L, digits, number_write_double(digits, real));
-      break;
-    }
-    default:
-      luaL_error(L, "%s must be a string, number or boolean, not a %s", what, luaL_typename(L, -1));
-  }
+  int type = lua_type(L, -1);
+  if (type == LUA_TSTRING) return;
+  if (type != LUA_TNUMBER && type != LUA_TBOOLEAN) luaL_error(L, "%s must be a string, number or boolean, not a %s", what, luaL_typename(L, -1));
+  const char *mistake = literal_push(L, -1);
+  if (mistake != NULL) luaL_error(L, "%s %s", what, mistake);
   lua_remove(L, -2);
 }
 
@@ -98,7 +79,7 @@ static void push_odata_text(lua_State *L, const char *name) {
     odata_push_list(L, value, name);
   } else if (strcmp(name, "top") == 0 || strcmp(name, "skip") == 0) {
     lua_Number number = lua_tonumber(L, value);
-    if (lua_type(L, value) != LUA_TNUMBER || number < 0 || number > 9007199254740992.0 || (lua_Number)(int64_t)number != number)
+    if (lua_type(L, value) != LUA_TNUMBER || !(number >= 0 && number <= 9007199254740992.0) || (lua_Number)(int64_t)number != number)
       luaL_error(L, "%s must be a whole number from 0", name);
     lua_pushvalue(L, value);
     push_text(L, name);
@@ -227,8 +208,15 @@ static void add_own_headers(lua_State *L, struct call_request *request, int opti
   lua_pop(L, 1);
 }
 
+/* Whether the caller's own headers name a folder. */
+static bool has_folder_header(const struct call_request *request) {
+  return has_header(request, "X-UIPATH-OrganizationUnitId") || has_header(request, "X-UIPATH-FolderKey") ||
+         has_header(request, "X-UIPATH-FolderPath") || has_header(request, "X-UIPATH-FolderPath-Encoded");
+}
+
 /* The folder of the call, else of the client. */
 static void add_folder(lua_State *L, struct call_request *request, int options) {
+  bool has_own = has_folder_header(request);
   if (options != 0) lua_getfield(L, options, "folder");
   else lua_pushnil(L);
   if (lua_isnil(L, -1)) {
@@ -238,8 +226,9 @@ static void add_folder(lua_State *L, struct call_request *request, int options) 
     lua_remove(L, -2);
   } else if (!lua_isboolean(L, -1) || lua_toboolean(L, -1)) {
     folder_check(L, lua_gettop(L), "folder");
+    if (has_own) luaL_error(L, "the folder is given twice: as an option and in the headers");
   }
-  if (lua_toboolean(L, -1) && !folder_add_header(L, lua_gettop(L), request)) no_memory(L);
+  if (lua_toboolean(L, -1) && !has_own && !folder_add_header(L, lua_gettop(L), request)) no_memory(L);
   lua_pop(L, 1);
 }
 
@@ -247,24 +236,12 @@ static void add_folder(lua_State *L, struct call_request *request, int options) 
 /* The whole                                                                */
 /* ======================================================================== */
 
-static double check_seconds(lua_State *L, const char *name) {
-  double seconds = lua_type(L, -1) == LUA_TNUMBER ? (double)lua_tonumber(L, -1) : 0;
-  if (!(seconds > 0 && seconds <= LONGEST_TIMEOUT_S)) luaL_error(L, "%s must be a number of seconds above 0", name);
-  return seconds;
-}
-
 /* timeout, max_attempts, idempotent, and the weight. */
 static void read_limits(lua_State *L, struct call_request *request, int options) {
   lua_getfield(L, options, "timeout");
-  if (!lua_isnil(L, -1)) request->timeout_ms = (int64_t)(check_seconds(L, "timeout") * 1000 + 0.5);
-  if (request->timeout_ms == 0) request->timeout_ms = 1;
+  if (!lua_isnil(L, -1)) request->timeout_ms = (int64_t)ceil(options_check_number(L, "timeout") * 1000);
   lua_getfield(L, options, "max_attempts");
-  if (!lua_isnil(L, -1)) {
-    lua_Number attempts = lua_tonumber(L, -1);
-    if (lua_type(L, -1) != LUA_TNUMBER || attempts < 1 || attempts > 1000 || (lua_Number)(int)attempts != attempts)
-      luaL_error(L, "max_attempts must be a whole number from 1");
-    request->max_attempts = (int)attempts;
-  }
+  if (!lua_isnil(L, -1)) request->max_attempts = (int)options_check_number(L, "max_attempts");
   lua_getfield(L, options, "idempotent");
   if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) luaL_error(L, "idempotent must be true or false, not a %s", luaL_typename(L, -1));
   request->idempotent = lua_toboolean(L, -1) != 0;
@@ -342,7 +319,7 @@ static void add_body(lua_State *L, struct call_request *request, int options, in
 
 /* X-UIPATH-TenantName, by which an on-premises Orchestrator knows the tenant. */
 static void add_tenant(lua_State *L, const struct client *client, struct call_request *request) {
-  if (client->base.deployment != URL_STANDALONE || client->base.tenant == NULL) return;
+  if (client->base.deployment != URL_STANDALONE || client->base.tenant == NULL || has_header(request, "X-UIPATH-TenantName")) return;
   struct buffer encoded = BUFFER_EMPTY;
   const char *tenant = client->base.tenant;
   bool ascii = true;
