@@ -188,3 +188,38 @@ describe("a file as the body", function()
     assert.matches("it has become shorter", err.message)
   end)
 end)
+
+describe("a multipart body", function()
+  it("has the parts in their order", function()
+    local got = echo("POST", { body = uipath.multipart { { name = "b", value = "2" }, { name = "a", value = "1" } } })
+    assert.matches('^%-%-.-name="b"\r\n\r\n2\r\n%-%-.-name="a"\r\n\r\n1\r\n', got.body)
+  end)
+
+  it("has all parts of a table of names", function()
+    local got = echo("POST", { body = uipath.multipart { a = "1", b = "2", c = "3" } })
+    for name, value in pairs { a = "1", b = "2", c = "3" } do
+      assert.is_truthy(got.body:find(('name="%s"\r\n\r\n%s\r\n'):format(name, value), 1, true), got.body)
+    end
+  end)
+
+  local part = { name = "a", value = "b" }
+  local rows = {
+    { "nothing", {}, "at least one part" },
+    { "a list with a hole", { [1] = part, [3] = part }, "part" },
+    { "a list that begins at 2", { [2] = part }, "part" },
+    { "a list and names", { part, b = "c" }, "not both" },
+    { "keys of another kind", { [true] = part }, "list without holes" },
+    { "a part that is no table", { "b" }, "part 1 must be a table" },
+    { "a part without a name", { { value = "b" } }, "a part's name must be a string" },
+    { "a part without a value", { { name = "b" } }, "a part's value must be a string or a uipath.file" },
+    { "what belongs to uipath.file", { { name = "a", value = "b", filename = "c" } }, "unknown field of a part 'filename'" },
+    { "a misspelt field", { { nmae = "a", value = "b" } }, "did you mean 'name'" },
+  }
+  for _, row in ipairs(rows) do
+    it("is not made of " .. row[1], function()
+      local ok, message = pcall(uipath.multipart, row[2])
+      assert.is_false(ok)
+      assert.is_truthy(message:find(row[3], 1, true), message)
+    end)
+  end
+end)

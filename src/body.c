@@ -71,29 +71,38 @@ static void add_part(lua_State *L, int parts, int name) {
   lua_rawseti(L, parts, (int)lua_rawlen(L, parts) + 1);
 }
 
+/* Raises unless the value at index is a part { name = …, value = … } and has no other field. */
+static void check_part(lua_State *L, int index, int number) {
+  static const char *const names[] = {"name", "value", NULL};
+  if (!lua_istable(L, index)) luaL_error(L, "part %d must be a table { name = …, value = … }", number);
+  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    /* What a file is called, and its type, are said to uipath.file. */
+    if (strcmp(name, "name") != 0 && strcmp(name, "value") != 0) suggest_unknown(L, "field of a part", name, names);
+  }
+}
+
 int body_multipart(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_newtable(L);
-  size_t count = lua_rawlen(L, 1);
+  size_t count = lua_rawlen(L, 1), keys = 0;
   for (size_t i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, (int)i);
-    if (!lua_istable(L, -1)) return luaL_error(L, "part %d must be a table { name = …, value = … }", (int)i);
-    int part = lua_gettop(L);
-    lua_getfield(L, part, "name");
-    lua_getfield(L, part, "value");
-    add_part(L, 2, part + 1);
+    check_part(L, 3, (int)i);
+    lua_getfield(L, 3, "name");
+    lua_getfield(L, 3, "value");
+    add_part(L, 2, 4);
     lua_settop(L, 2);
   }
-  for (lua_pushnil(L); lua_next(L, 1) != 0;) {
-    if (lua_type(L, -2) == LUA_TSTRING) {
-      if (count > 0) return luaL_error(L, "parts must be a list, or a table of names and values, not both");
-      add_part(L, 2, lua_gettop(L) - 1);
-    } else {
-      lua_pop(L, 1);
-    }
+  for (lua_pushnil(L); lua_next(L, 1) != 0; keys++) {
+    bool is_named = lua_type(L, -2) == LUA_TSTRING;
+    if (is_named && count > 0) return luaL_error(L, "parts must be a list, or a table of names and values, not both");
+    if (is_named) add_part(L, 2, lua_gettop(L) - 1);
+    else lua_pop(L, 1);
+    if (!is_named && keys >= count) return luaL_error(L, "parts must be a list without holes");
   }
-  if (lua_rawlen(L, 2) == 0) return luaL_error(L, "a multipart body needs at least one part");
+  if (keys == 0) return luaL_error(L, "a multipart body needs at least one part");
   luaL_newmetatable(L, MULTIPART);
   lua_setmetatable(L, 2);
   return 1;
