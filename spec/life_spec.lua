@@ -124,6 +124,22 @@ describe("a process with calls in flight", function()
     end)
   end
 
+  it("ends although others wait for their turn, and would fail at once in it", function()
+    local output, status = tenant.run(tenant.fault_options(sandbox), [[
+      local other = client:with { access_token = function() return "token" end }
+      local calls = {}
+      local function start(each, count, ...)
+        for i = 1, count do calls[#calls + 1] = each:start(...) end
+      end
+      start(client, 255, "GET", "fault/stall")
+      start(other, 3, "POST", "fault/ok", { body = uipath.file "/missing" })
+      start(client, 1, "GET", "fault/stall")
+      print((calls[256]:wait(0.2)))
+    ]])
+    expect("nil\n", output, status)
+    await_quiet()
+  end)
+
   it("ends although another thread waits for one of them", function()
     local seconds, output, status = tenant.timed(tenant.host, tenant.fault_options(sandbox), [[
       if host.thread() == 1 then

@@ -377,9 +377,10 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
 }
 
 void flights_free(struct loop *loop) {
-  for (struct flight *flight = loop->flights, *next; flight != NULL; flight = next) {
+  /* The turn of one that is freed may fall to another, which may end by that: the list is read anew each time. */
+  while (loop->flights != NULL) {
+    struct flight *flight = loop->flights;
     struct call *call = flight->call;
-    next = flight->next;
     call->flight = NULL;
     free_flight(flight);
     call_release(call);
