@@ -99,6 +99,43 @@ describe("many", function()
   end)
 end)
 
+describe("a connection", function()
+  it("is not passed on to the programs that the process runs", function()
+    local output, status = tenant.run(tenant.fault_options(sandbox), [[
+      assert(client:get "fault/ok")
+      local file, pipe = io.open "/proc/net/tcp", io.popen "ls -l /proc/self/fd"
+      local connections, passed_on, all = file:read "*a", 0, 0
+      for number in pipe:read("*a"):gmatch "socket:%[(%d+)%]" do
+        if connections:find(" " .. number .. " ", 1, true) then passed_on = passed_on + 1 end
+      end
+      for number in io.popen("ls -l /proc/$PPID/fd"):read("*a"):gmatch "socket:%[(%d+)%]" do
+        if connections:find(" " .. number .. " ", 1, true) then all = all + 1 end
+      end
+      print(passed_on, all)
+    ]])
+    expect("0\t1\n", output, status)
+  end)
+
+  it("is not taken for standard output where that is closed", function()
+    local name = os.tmpname()
+    local command = tenant.command(tenant.fault_options(sandbox), ([[
+      local ok = client:get "fault/ok"
+      print "to nobody"
+      io.stderr:write "to nobody"
+      local _, response = client:get "fault/ok"
+      local file = io.open(%q, "w")
+      file:write(tostring(ok ~= nil), " ", tostring(response and response.status))
+      file:close()
+    ]]):format(name))
+    tenant.shell(command .. " <&- >&- 2>&-")
+    local file = io.open(name)
+    local said = file:read "*a"
+    file:close()
+    os.remove(name)
+    assert.equal("true 200", said)
+  end)
+end)
+
 describe("a process with calls in flight", function()
   local flying = [[
     local calls = {}

@@ -1,9 +1,11 @@
 #include "transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,17 @@
 /* ======================================================================== */
 /* What libcurl calls                                                       */
 /* ======================================================================== */
+
+/* Makes a connection's socket: not for the programs that the process runs, and none of the descriptors of standard input, output and error,
+   even where these are closed: what is printed must not go to a server. */
+static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)user, (void)purpose;
+  int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
+  int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  close(descriptor);
+  return moved;
+}
 
 /* Called before each time the request is sent. libcurl sends it once more by itself when a kept connection turns out dead; the
    server may have acted on the first, so that is its business only where repeating is harmless. */
@@ -223,6 +236,7 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
