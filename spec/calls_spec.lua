@@ -218,6 +218,16 @@ describe("a client", function()
       assert.equal(1, calls)
     end)
 
+    it("from a function, however soon it ends", function()
+      local value, asked = assert(client:access_token()), 0
+      local other = with({ client_id = false, client_secret = false, scope = false, timeout = 5, access_token = function()
+        asked = asked + 1
+        return value, 0.0001
+      end })
+      assert(other:get("odata/Machines", { top = 1 }))
+      assert.equal(1, asked)
+    end)
+
     it("or the reason why the function has none", function()
       local failing = with({ client_id = false, client_secret = false, scope = false, access_token = function() error("no vault", 0) end })
       local _, err = failing:get "odata/Machines"

@@ -337,6 +337,8 @@ static int internal_step(lua_State *L) {
 static int internal_give(lua_State *L) {
   struct call_object *object = check_object(L, 1);
   double seconds = check_seconds(L, 3);
+  /* One that is over when it arrives would be asked for again and again. */
+  if (seconds >= 0 && seconds < 1) seconds = 1;
   engine_give_token(object->call, luaL_checkstring(L, 2), seconds < 0 ? -1 : (int64_t)(seconds * 1000));
   return 0;
 }
