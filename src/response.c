@@ -11,28 +11,22 @@
 /* Headers                                                                  */
 /* ======================================================================== */
 
+/* Pushes the name in lower case. [-0, +1] */
+static void push_lower(lua_State *L, const char *name, size_t length) {
+  luaL_Buffer lower;
+  luaL_buffinit(L, &lower);
+  for (size_t i = 0; i < length; i++) luaL_addchar(&lower, (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]));
+  luaL_pushresult(&lower);
+}
+
 /* headers[name] for a name in any case: the names are kept in lower case. */
 static int look_up_header(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING) return 0;
   size_t length;
   const char *name = lua_tolstring(L, 2, &length);
-  luaL_Buffer lower;
-  luaL_buffinit(L, &lower);
-  for (size_t i = 0; i < length; i++) luaL_addchar(&lower, (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]));
-  luaL_pushresult(&lower);
+  push_lower(L, name, length);
   lua_rawget(L, 1);
   return 1;
-}
-
-/* Pushes the name in lower case. [-0, +1] */
-static void push_lower(lua_State *L, const char *name, size_t length) {
-  char lower[64];
-  if (length > sizeof lower) {
-    lua_pushlstring(L, name, length); /* no header of any use is this long */
-    return;
-  }
-  for (size_t i = 0; i < length; i++) lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
-  lua_pushlstring(L, lower, length);
 }
 
 /* Sets one header in the table on top; a repeated one is joined by ", ". [-0, +0] */
