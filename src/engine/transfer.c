@@ -385,6 +385,13 @@ static const char *place_of(const struct transfer *transfer) {
   return transfer->reply_headers.length > 0 || transfer->has_status ? "in the middle of the response's headers" : "before the response";
 }
 
+/* Whether no HTTP came because a kept connection still held the end of an earlier response, which its server had announced as shorter. */
+static bool is_leftover(const struct transfer *transfer, CURLcode result) {
+  long connections = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+  return result == CURLE_UNSUPPORTED_PROTOCOL && connections == 0 && transfer->starts > 0;
+}
+
 /* Takes out the user and password of every URL in the text. */
 static void hide_user_info(char *text) {
   for (char *scheme = text; (scheme = strstr(scheme, "://")) != NULL;) {
@@ -426,7 +433,7 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
                              .repetitions = repetitions,
                              .message = transfer->error_text};
   if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
-  if (is_permanent(result)) end.outcome = RETRY_PERMANENT;
+  if (is_permanent(result) && !is_leftover(transfer, result)) end.outcome = RETRY_PERMANENT;
   const char *words = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
   /* libcurl takes the end of the connection for the end of the headers. */
   if (result == CURLE_OK) words = "the connection was closed";
