@@ -67,7 +67,7 @@ static void push_text(lua_State *L, const char *what) {
 #endif
       if (real != real || real - real != 0) luaL_error(L, "%s must be a finite number", what);
       /* An integral double is written as the integer it is: 123.0 has no place in a URL. */
-      if (real > -9007199254740992.0 && real < 9007199254740992.0 && (lua_Number)(int64_t)real == real)
+      if (real >= -9007199254740992.0 && real <= 9007199254740992.0 && (lua_Number)(int64_t)real == real)
         lua_pushlstring(L, digits, number_write_integer(digits, (int64_t)real));
       else
         lua_pushlstring(L, digits, number_write_double(digits, real));

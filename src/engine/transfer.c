@@ -105,14 +105,25 @@ static bool add_header(struct transfer *transfer, const char *name, const char *
   return true;
 }
 
-static bool add_headers(struct transfer *transfer, const struct transfer_request *request) {
-  for (size_t i = 0; i < request->header_count; i++)
-    if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
-  if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
-  /* Waiting for 100 (Continue) costs a second where a server does not know it. */
-  struct curl_slist *longer = curl_slist_append(transfer->headers, "Expect:");
+/* Keeps libcurl from sending a header of its own. line is "Name:". */
+static bool leave_out(struct transfer *transfer, const char *line) {
+  struct curl_slist *longer = curl_slist_append(transfer->headers, line);
   if (longer == NULL) return false;
   transfer->headers = longer;
+  return true;
+}
+
+static bool add_headers(struct transfer *transfer, const struct transfer_request *request) {
+  bool has_type = request->content_type != NULL || (request->body != NULL && request->body->kind == BODY_MULTIPART);
+  for (size_t i = 0; i < request->header_count; i++) {
+    if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
+    has_type = has_type || strcasecmp(request->headers[i].name, "Content-Type") == 0;
+  }
+  if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
+  /* A POST without a body has no type, whatever libcurl thinks: some gateways refuse it. */
+  if (!has_type && !leave_out(transfer, "Content-Type:")) return false;
+  /* Waiting for 100 (Continue) costs a second where a server does not know it. */
+  if (!leave_out(transfer, "Expect:")) return false;
   if (request->bearer_token == NULL) return true;
 
   struct buffer value = BUFFER_EMPTY;
