@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "compat.h"
 #include "engine/text.h"
@@ -121,6 +122,18 @@ static void check_scope(lua_State *L, const char *what) {
   lua_remove(L, -2);
 }
 
+/* proxy: what libcurl takes for one; its own messages would name the password. */
+static void check_proxy(lua_State *L, const char *what) {
+  static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  check_text(L, what);
+  const char *proxy = lua_tostring(L, -1);
+  const char *end = strstr(proxy, "://");
+  if (end == NULL) return;
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+    if (strlen(schemes[i]) == (size_t)(end - proxy) && strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0) return;
+  luaL_error(L, "%s must be of the form http://user:password@host:port (or https, socks4, socks4a, socks5, socks5h)", what);
+}
+
 static void check_deployment(lua_State *L, const char *what) {
   const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
   if (strcmp(name, "cloud") != 0 && strcmp(name, "suite") != 0 && strcmp(name, "standalone") != 0)
@@ -208,7 +221,7 @@ static const struct option options[] = {
     {"token_store", ALONE, check_token_store, NULL, 0},
     {"ca_file", CERTIFICATES, check_text, NULL, 0},
     {"ca_dir", CERTIFICATES, check_text, NULL, 0},
-    {"proxy", ALONE, check_text, NULL, 0},
+    {"proxy", ALONE, check_proxy, NULL, 0},
     {"nulls", ALONE, check_nulls, "keep", 0},
     {"on_event", ALONE, check_function, NULL, 0},
 };

@@ -2,7 +2,7 @@
 
    Whatever host a client asks for, it is connected to 127.0.0.1:PORT. With user:password, in Base64, a client must say the same by
    Proxy-Authorization and is answered 407 otherwise; `stall` never answers, `refuse` answers 403. It prints "ready PID PORT", then the
-   request line and the Proxy-Authorization of each request. It ends with the process that started it. */
+   head of each request, its lines joined by '|'. It ends with the process that started it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -79,8 +79,14 @@ static void *serve(void *argument) {
       value += sizeof name - 1;
       snprintf(authorization, sizeof authorization, "%.*s", (int)strcspn(value, "\r"), value);
     }
-    printf("%.*s|%s\n", (int)strcspn(head, "\r"), head, authorization);
+    for (char *c = head; *c != '\0'; c++)
+      if (*c == '\r') *c = '|';
+    flockfile(stdout);
+    for (const char *c = head; *c != '\0'; c++)
+      if (*c != '\n') putchar(*c);
+    putchar('\n');
     fflush(stdout);
+    funlockfile(stdout);
     if (strcmp(mode, "stall") == 0) pause();
     else if (strcmp(mode, "refuse") == 0) say(client, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     else if (!is_authorized(authorization))

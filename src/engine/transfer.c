@@ -405,6 +405,23 @@ static const char *place_of(const struct transfer *transfer) {
   return transfer->reply_headers.length > 0 || transfer->has_status ? "in the middle of the response's headers" : "before the response";
 }
 
+/* Whether no HTTP came because a kept connection still held the end of an earlier response, which its server had announced as shorter. */
+static bool is_leftover(const struct transfer *transfer, CURLcode result) {
+  long connections = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+  return result == CURLE_UNSUPPORTED_PROTOCOL && connections == 0 && transfer->starts > 0;
+}
+
+/* Takes out the user and password of every URL in the text. */
+static void hide_user_info(char *text) {
+  for (char *scheme = text; (scheme = strstr(scheme, "://")) != NULL;) {
+    char *user = scheme + 3, *end = user + strcspn(user, "/ '\"");
+    char *at = memrchr(user, '@', (size_t)(end - user));
+    if (at != NULL) memmove(user, at + 1, strlen(at + 1) + 1);
+    scheme = user;
+  }
+}
+
 /* Appends to the error text where it happened. */
 static void add_place(struct transfer *transfer, const char *words) {
   char text[CURL_ERROR_SIZE];
@@ -436,17 +453,19 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
                              .repetitions = repetitions,
                              .message = transfer->error_text};
   if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
-  if (is_permanent(result)) end.outcome = RETRY_PERMANENT;
+  if (is_permanent(result) && !is_leftover(transfer, result)) end.outcome = RETRY_PERMANENT;
   const char *words = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
   /* libcurl takes the end of the connection for the end of the headers. */
   if (result == CURLE_OK) words = "the connection was closed";
   if (result == CURLE_ABORTED_BY_CALLBACK) end.message = "the connection broke while the request was being sent";
   else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
   else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
+  hide_user_info(transfer->error_text);
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (transfer->starts == 0 && proxy_status == 407) {
+  if (transfer->starts == 0 && proxy_status >= 400 && proxy_status < 500) {
     end.outcome = RETRY_PERMANENT;
-    end.hint = "the proxy asks for a user and password: proxy = \"http://user:password@host:port\"";
+    end.hint = proxy_status == 407 ? "the proxy asks for a user and password: proxy = \"http://user:password@host:port\""
+                                   : "the proxy does not allow this connection: ask who runs it, or name the host in NO_PROXY";
   }
   return end;
 }
