@@ -15,7 +15,7 @@ local function read_and_remove(name)
 end
 
 ---@param words string[] of luipath
----@param options? { environment: table<string, string>?, input: string?, behind: string? } behind: what the shell does with it
+---@param options? { environment: table<string, string>?, input: string?, script: string? } script: instead of luipath
 ---@return { code: integer, output: string, errors: string }
 function support.luipath(words, options)
   options = options or {}
@@ -25,13 +25,13 @@ function support.luipath(words, options)
   end
   for name, value in pairs(options.environment or {}) do command[#command + 1] = quoted(name .. "=" .. value) end
   command[#command + 1] = interpreter
-  command[#command + 1] = "src/luipath"
+  command[#command + 1] = options.script or "src/luipath"
   for _, word in ipairs(words) do command[#command + 1] = quoted(word) end
   local output, errors, code, input = os.tmpname(), os.tmpname(), os.tmpname(), os.tmpname()
   local file = assert(io.open(input, "wb"))
   file:write(options.input or "")
   file:close()
-  os.execute(("{ %s; echo $? >%s; } <%s 2>%s %s >%s"):format(table.concat(command, " "), code, input, errors, options.behind or "", output))
+  os.execute(("{ %s; echo $? >%s; } <%s 2>%s >%s"):format(table.concat(command, " "), code, input, errors, output))
   os.remove(input)
   return { code = tonumber(read_and_remove(code)), output = read_and_remove(output), errors = read_and_remove(errors) }
 end

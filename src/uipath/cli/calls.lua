@@ -97,13 +97,17 @@ end
 local function walk(client, parsed, options)
   options.page_size, options.by = parsed.page_size, parsed.by
   local bar = require("uipath.cli.progress").new()
-  options.on_progress = bar and bar.show
+  options.on_progress = bar.update
   local writer = writer_of(parsed)
-  for rows in client:pages(parsed.path, options) do
-    if bar then bar.hide() end
-    writer.rows(rows)
-  end
-  if bar then bar.hide() end
+  local ok, problem = pcall(function()
+    for rows in client:pages(parsed.path, options) do
+      bar.hide()
+      writer.rows(rows)
+      bar.show()
+    end
+  end)
+  bar.hide()
+  if not ok then error(problem, 0) end
   writer.finish()
   return 0
 end
