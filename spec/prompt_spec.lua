@@ -107,7 +107,8 @@ describe("the prompt", function()
 
     it("no more of a huge value than can be read", function()
       open { height = 80 }
-      assert.matches("\n… 450 more\nuipath>$", entering("(function() local t = {} for i = 1, 500 do t[i] = i end return t end)()", "more"))
+      assert.matches("\n… 450 more\nuipath>$",
+        entering("(function() local t = {} for i = 1, 500 do t[i] = i end return t end)()", "more"))
       assert.matches("\nself\n  …\nuipath>$", entering("(function() local t = {} t.self = t return t end)()", "…"))
     end)
 

@@ -1,5 +1,7 @@
 -- Runs commands of a shell, each in an environment that holds nothing else.
 
+local assert = require "luassert"
+
 local support = {}
 
 local interpreter = os.getenv "LUA" or "lua5.4"
@@ -34,6 +36,40 @@ function support.luipath(words, options)
   os.execute(("{ %s; echo $? >%s; } <%s 2>%s >%s"):format(table.concat(command, " "), code, input, errors, output))
   os.remove(input)
   return { code = tonumber(read_and_remove(code)), output = read_and_remove(output), errors = read_and_remove(errors) }
+end
+
+---The variables that lead to a sandbox.
+---@return table<string, string>
+function support.environment(sandbox)
+  local options = sandbox.options
+  return {
+    UIPATH_URI = sandbox.base_url, UIPATH_ORGANIZATION = options.organization, UIPATH_TENANT = options.tenant,
+    UIPATH_CLIENT_ID = options.client_id, UIPATH_CLIENT_SECRET = options.client_secret, UIPATH_AUTH_SCOPES = options.scope,
+  }
+end
+
+---Two functions that run luipath: words, with `~` for a space in one; changes of the variables, "" for unset; options.
+---@param environment table<string, string>
+---@return function run gives code, output and errors
+---@return function output_of expects exit code 0, and gives output and errors
+function support.runner(environment)
+  local function run(words, changes, options)
+    options = options or {}
+    options.environment = {}
+    for name, value in pairs(environment) do options.environment[name] = value end
+    for name, value in pairs(changes or {}) do options.environment[name] = value end
+    local list = {}
+    for word in words:gmatch "%S+" do list[#list + 1] = (word:gsub("~", " ")) end
+    return support.luipath(list, options)
+  end
+
+  local function output_of(...)
+    local result = run(...)
+    assert.equal(0, result.code, result.errors)
+    return result.output, result.errors
+  end
+
+  return run, output_of
 end
 
 return support
