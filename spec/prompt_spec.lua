@@ -225,6 +225,21 @@ describe("the prompt", function()
       assert.matches("\n2\nuipath>$", entering("1 + 1", "\n2"))
     end)
 
+    it("ends calls side by side, and pages that are walked", function()
+      open { width = 200 }
+      for _, code in ipairs {
+        "uipath.map({ 1, 2 }, function() return " .. stalled() .. " end)",
+        ('client:with{ base_url = "%s", identity_url = "%s/identity_" }:collect "odata/fault/slow/60"'):format(
+          sandbox.fault_url, sandbox.base_url),
+      } do
+        terminal:enter(code)
+        terminal:await "waiting, 1 s %(Ctrl%-C ends it%)$"
+        terminal:press "C-c"
+        terminal:await "\ninterrupted\nuipath>$"
+        assert.matches("\n2\nuipath>$", entering("1 + 1", "\n2"))
+      end
+    end)
+
     it("ends a loop", function()
       open()
       for _, loop in ipairs {
