@@ -1,39 +1,18 @@
 -- luipath in the shell: what it prints, what it says beside, and its exit codes.
 
 local assert = require "luassert"
-local luipath = require("spec.support.command").luipath
+local command = require "spec.support.command"
 local uipath = require "uipath"
 
 describe("luipath", function()
-  local sandbox, environment
+  local sandbox, environment, run, output_of
 
   setup(function()
     sandbox = assert(require("uipath.sandbox").start())
-    environment = {
-      UIPATH_URI = sandbox.base_url, UIPATH_ORGANIZATION = sandbox.options.organization, UIPATH_TENANT = sandbox.options.tenant,
-      UIPATH_CLIENT_ID = sandbox.options.client_id, UIPATH_CLIENT_SECRET = sandbox.options.client_secret,
-      UIPATH_AUTH_SCOPES = sandbox.options.scope,
-    }
+    environment = command.environment(sandbox)
+    run, output_of = command.runner(environment)
   end)
   teardown(function() sandbox:stop() end)
-
-  -- changes: variables; an empty one counts as unset
-  local function run(words, changes, options)
-    options = options or {}
-    options.environment = {}
-    for name, value in pairs(environment) do options.environment[name] = value end
-    for name, value in pairs(changes or {}) do options.environment[name] = value end
-    local list = {}
-    for word in words:gmatch "%S+" do list[#list + 1] = (word:gsub("~", " ")) end
-    return luipath(list, options)
-  end
-
-  -- Runs and expects exit code 0.
-  local function output_of(...)
-    local result = run(...)
-    assert.equal(0, result.code, result.errors)
-    return result.output, result.errors
-  end
 
   describe("get writes", function()
     local words = "get odata/Machines --orderby Id --select Id,Name,Description --top 3 --output "
@@ -203,6 +182,29 @@ describe("luipath", function()
     end
   end)
 
+  it("ends with 130 after Ctrl-C, and shows that it is waiting until then", function()
+    local Terminal = require "spec.support.terminal"
+    local variables = { HOME = "/nonexistent", TERM = "screen-256color", LUA_PATH = package.path, LUA_CPATH = package.cpath }
+    for name, value in pairs(environment) do variables[name] = value end
+    variables.UIPATH_URI, variables.UIPATH_IDENTITY_URI = sandbox.fault_url, sandbox.base_url .. "/identity_"
+    local terminal = Terminal.start {
+      command = (os.getenv "LUA" or "lua5.4") .. " src/luipath get odata/fault/slow/60", environment = variables, width = 100,
+    }
+    finally(function() terminal:stop() end)
+    terminal:await "^waiting, 1 s %(Ctrl%-C ends it%)$"
+    terminal:press "C-c"
+    assert.is_nil(terminal:await "exit code 130$":find "traceback")
+  end)
+
+  it("ends with 1 when its output cannot be written", function()
+    local code = os.tmpname()
+    os.execute(("{ %s src/luipath endpoints >/dev/full; echo $? >%s; } 2>/dev/null"):format(os.getenv "LUA" or "lua5.4", code))
+    local file = assert(io.open(code))
+    assert.equal("1\n", file:read "*a")
+    file:close()
+    os.remove(code)
+  end)
+
   describe("token", function()
     it("tells what it is good for, and nothing secret", function()
       local output = output_of("token -o json", { UIPATH_AUTH_SCOPES = "OR.Jobs OR.Machines.Read" })
@@ -272,8 +274,8 @@ describe("luipath", function()
       assert.matches(pattern, script)
       assert.matches("filter", script)
     end
-    local pipe = assert(io.popen([[bash -c 'eval "$(cat)"; COMP_WORDS=(luipath get --fil); COMP_CWORD=2; _luipath; echo ${COMPREPLY[@]}' <<'END'
-]] .. output_of "completion bash" .. "\nEND\n"))
+    local complete = "bash -c 'eval \"$(cat)\"; COMP_WORDS=(luipath get --fil); COMP_CWORD=2; _luipath; echo ${COMPREPLY[@]}'"
+    local pipe = assert(io.popen(complete .. " <<'END'\n" .. output_of "completion bash" .. "\nEND\n"))
     assert.equal("--filter\n", pipe:read "*a")
     pipe:close()
   end)

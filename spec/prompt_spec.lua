@@ -107,7 +107,8 @@ describe("the prompt", function()
 
     it("no more of a huge value than can be read", function()
       open { height = 80 }
-      assert.matches("\n… 450 more\nuipath>$", entering("(function() local t = {} for i = 1, 500 do t[i] = i end return t end)()", "more"))
+      assert.matches("\n… 450 more\nuipath>$",
+        entering("(function() local t = {} for i = 1, 500 do t[i] = i end return t end)()", "more"))
       assert.matches("\nself\n  …\nuipath>$", entering("(function() local t = {} t.self = t return t end)()", "…"))
     end)
 
@@ -222,6 +223,21 @@ describe("the prompt", function()
       local screen = terminal:await "\ninterrupted\nuipath>$"
       assert.is_nil(screen:find "waiting")
       assert.matches("\n2\nuipath>$", entering("1 + 1", "\n2"))
+    end)
+
+    it("ends calls side by side, and pages that are walked", function()
+      open { width = 200 }
+      for _, code in ipairs {
+        "uipath.map({ 1, 2 }, function() return " .. stalled() .. " end)",
+        ('client:with{ base_url = "%s", identity_url = "%s/identity_" }:collect "odata/fault/slow/60"'):format(
+          sandbox.fault_url, sandbox.base_url),
+      } do
+        terminal:enter(code)
+        terminal:await "waiting, 1 s %(Ctrl%-C ends it%)$"
+        terminal:press "C-c"
+        terminal:await "\ninterrupted\nuipath>$"
+        assert.matches("\n2\nuipath>$", entering("1 + 1", "\n2"))
+      end
     end)
 
     it("ends a loop", function()

@@ -164,8 +164,8 @@ static int read_input(lua_State *L) {
   return 1;
 }
 
-/* readline(name) → whether it was there: calls a function of the GNU readline that the module `readline` has loaded. That module cannot end
-   a line half-way: it closes the terminal before readline has given it back. */
+/* readline(name) → whether it was there: calls a function of the GNU readline that the module `readline` has loaded. That module cannot
+   end a line half-way: it closes the terminal before readline has given it back. */
 static int call_readline(lua_State *L) {
   static const char *const names[] = {"rl_callback_handler_remove", "rl_resize_terminal", NULL};
   const char *name = names[luaL_checkoption(L, 1, NULL, names)];

@@ -6,25 +6,6 @@ local scopes = require "uipath.catalogue.scopes"
 
 local catalogue = {}
 
----@class uipath.Parameter
----@field name string
----@field location "path"|"query"|"header"
----@field type string
----@field required boolean
----@field values? string[] the values it may have, where they are listed
-
----@class uipath.Endpoint one operation of a service
----@field method string
----@field path string as client:get takes it, with `{name}` for what is to be filled in
----@field service string
----@field operation? string the name of the operation in the definitions
----@field scopes? string the scopes as words: "OR.Jobs or OR.Jobs.Read"; absent where none are published
----@field oauth boolean false where external applications are not let in at all
----@field permissions? string what the role of the application must allow
----@field parameters uipath.Parameter[]
----@field folder boolean whether it works in a folder
----@field body? "json"|"multipart"
-
 -- ---------------------------------------------------------------------------
 -- Reading the data
 -- ---------------------------------------------------------------------------

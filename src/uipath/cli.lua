@@ -6,6 +6,10 @@ local function end_of(raised, report)
     report.note(raised.usage)
     return report.EXIT.usage
   end
+  if type(raised) == "table" and raised.output then
+    io.stderr:write("luipath: standard output: ", raised.output, "\n")
+    return 1
+  end
   if require("uipath").is_error(raised) then return report.failure(raised) end
   local message = tostring(raised)
   if message:find("interrupted!", 1, true) then return report.EXIT.interrupted end
@@ -29,6 +33,7 @@ return function(arguments)
   end
   local ok, result = pcall(command_of(parsed), parsed)
   if not ok then result = end_of(result, require "uipath.cli.report") end
-  io.stdout:flush()
+  local flushed, why = io.stdout:flush()
+  if not flushed and result == 0 then result = end_of({ output = why }) end
   return result
 end

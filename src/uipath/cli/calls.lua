@@ -4,6 +4,7 @@ local connection = require "uipath.cli.connection"
 local report = require "uipath.cli.report"
 local uipath = require "uipath"
 local values = require "uipath.output.values"
+local waiting = require "uipath.repl.waiting"
 
 local calls = {}
 
@@ -76,7 +77,7 @@ local function write_reply(value, parsed, limit)
   if value == true then return end -- no body
   local rows, more, total = values.rows(value)
   if type(value) == "string" then
-    io.write(value)
+    report.write(value)
   elseif not rows then
     writer_of(parsed).value(value)
   else
@@ -97,13 +98,17 @@ end
 local function walk(client, parsed, options)
   options.page_size, options.by = parsed.page_size, parsed.by
   local bar = require("uipath.cli.progress").new()
-  options.on_progress = bar and bar.show
+  options.on_progress = bar.update
   local writer = writer_of(parsed)
-  for rows in client:pages(parsed.path, options) do
-    if bar then bar.hide() end
-    writer.rows(rows)
-  end
-  if bar then bar.hide() end
+  local ok, problem = pcall(function()
+    for rows in client:pages(parsed.path, options) do
+      bar.hide()
+      writer.rows(rows)
+      bar.show()
+    end
+  end)
+  bar.hide()
+  if not ok then error(problem, 0) end
   writer.finish()
   return 0
 end
@@ -115,7 +120,8 @@ function calls.run(parsed)
   local options = call_options(parsed)
   if parsed.all then return walk(client, parsed, options) end
   local limit = ask_for_one_more(parsed, options)
-  local value, response = client:request(parsed.method, parsed.path, options)
+  local ok, value, response = waiting.run(function() return client:request(parsed.method, parsed.path, options) end)
+  if not ok then error(value, 0) end
   if value == nil then return report.failure(response) end
   write_reply(value, parsed, limit)
   if response.hint then report.note(response.hint) end

@@ -13,14 +13,18 @@ local function line_of(done, total)
   return ("[%s%s] %d of %d rows"):format(("#"):rep(filled), ("."):rep(BAR - filled), done, total)
 end
 
----@return { show: fun(done: integer, total: integer?), hide: fun() }? bar nil: nobody would see it
+---@return { update: fun(done: integer, total: integer?), show: fun(), hide: fun() }
 function progress.new()
-  if not terminal.is_terminal(2) then return nil end
-  local bar, shown = {}, false
+  local bar, line, shown = {}, nil, false
+  -- Where nobody would see it, there is none.
+  if not terminal.is_terminal(2) then return { update = function() end, show = function() end, hide = function() end } end
 
-  function bar.show(done, total)
+  function bar.update(done, total) line = line_of(done, total) end
+
+  function bar.show()
+    if not line then return end
     io.stdout:flush()
-    io.stderr:write("\r\27[K", (line_of(done, total):sub(1, (terminal.width() or 80) - 1)))
+    io.stderr:write("\r\27[K", (line:sub(1, (terminal.width() or 80) - 1)))
     shown = true
   end
 

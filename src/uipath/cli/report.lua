@@ -16,6 +16,13 @@ function report.note(message)
   io.stderr:write("luipath: ", message, "\n")
 end
 
+---Writes to standard output; that this can fail must not go unnoticed. The last part may fail in uipath.cli, when it is flushed.
+---@param text string
+function report.write(text)
+  local ok, problem = io.stdout:write(text)
+  if not ok then error({ output = problem }, 0) end
+end
+
 ---Ends the command: what was asked for makes no sense. Caught in uipath.cli.
 ---@param message string
 function report.usage(message)
@@ -53,7 +60,7 @@ end
 ---@param options { select: string[]? }
 ---@return uipath.Writer
 function report.writer(name, options)
-  return output.writer(format_of(name), function(text) io.stdout:write(text) end, {
+  return output.writer(format_of(name), report.write, {
     select = options.select, width = terminal.is_terminal(1) and terminal.width() or nil, note = report.note, warn = report.note,
     bold = style.new().bold,
   })

@@ -96,6 +96,26 @@ local uipath = {}
 ---@field attempts integer
 ---@field elapsed number seconds
 ---@field http_version string
+---@field hint? string why a list of folders may be empty although the token is good
+
+---@class uipath.Parameter
+---@field name string
+---@field location "path"|"query"|"header"
+---@field type string
+---@field required boolean
+---@field values? string[] the values it may have, where they are listed
+
+---@class uipath.Endpoint one operation of a service
+---@field method string
+---@field path string as client:get takes it, with `{name}` for what is to be filled in
+---@field service string
+---@field operation? string the name of the operation in the definitions
+---@field scopes? string as words: "OR.Jobs or OR.Jobs.Read"; absent where none are published
+---@field oauth boolean false where external applications are not let in at all
+---@field permissions? string what the role of the application must allow
+---@field parameters uipath.Parameter[]
+---@field folder boolean whether it works in a folder
+---@field body? "json"|"multipart"
 
 ---@alias uipath.ErrorKind
 ---| "auth" # no token to be had, or refused again after renewal
@@ -188,15 +208,15 @@ function uipath.check(value, err) end
 ---@return boolean
 function uipath.is_error(value) end
 
----The endpoints of the catalogue whose path contains the pattern.
----@param pattern? string
----@return { method: string, path: string, scopes: string?, permissions: string? }[]
+---The endpoints of the catalogue.
+---@param pattern? string a part of "METHOD path" in any case, or a Lua pattern for it
+---@return uipath.Endpoint[]
 function uipath.endpoints(pattern) end
 
 ---The least scopes for a list of `{ method, path }`.
 ---@param list { [1]: string, [2]: string }[]
----@return string[]? scopes
----@return uipath.Error? err
+---@return string[]? scopes ready to be the option `scope`
+---@return uipath.Endpoint[]|uipath.Error unpublished the endpoints whose scopes are not published, which may need more; or the error
 function uipath.scopes_for(list) end
 
 uipath.json = {}
@@ -336,9 +356,9 @@ function Client:token() end
 ---@return uipath.Error? err
 function Client:access_token() end
 
----What the catalogue knows of a path.
+---What the catalogue knows of a path: one endpoint for each method.
 ---@param path string
----@return table?
+---@return uipath.Endpoint[]?
 ---@return uipath.Error? err
 function Client:describe(path) end
 

@@ -1,5 +1,6 @@
 -- What decoded JSON is: null, arrays, objects, the rows in a reply.
 
+local envelope = require "uipath.envelope"
 local uipath = require "uipath"
 
 local values = {}
@@ -56,30 +57,17 @@ function values.names(object)
   return names
 end
 
--- Where services put their rows: OData, Test Manager, Identity, folders, files of buckets.
-local places = { "value", "data", "results", "PageItems", "items" }
-
 ---The rows of a reply that is a list.
 ---@param reply any
 ---@return table[]? rows nil: the reply is a single value
----@return boolean? more whether the reply says that there are more rows than these; nil: it does not say
+---@return boolean? more whether there are more rows than these; nil: the reply does not say
 ---@return integer? total
 function values.rows(reply)
-  if values.is_array(reply) then return reply, false end
-  if type(reply) ~= "table" then return nil end
-  for _, place in ipairs(places) do
-    local rows = reply[place]
-    if values.is_array(rows) then
-      local paging = type(reply.paging) == "table" and reply.paging or {}
-      local total = reply["@odata.count"] or paging.total or reply.totalItems or reply.totalCount or reply.Count
-      if type(total) ~= "number" then total = nil end
-      local next_page = reply["@odata.nextLink"] or reply.continuationToken
-      if next_page and next_page ~= null then return rows, true, total end
-      if paging.nextPage == true or reply.hasNextPage == true then return rows, true, total end
-      if paging.nextPage == false or reply.hasNextPage == false then return rows, false, total end
-      return rows, nil, total
-    end
-  end
+  local page = envelope.read(reply)
+  if not page then return nil end
+  local more = (page.link or page.token) and true or nil
+  if page.rows == reply then more = false end
+  return page.rows, more, page.total
 end
 
 return values
