@@ -133,6 +133,9 @@ struct call {
   atomic_int references;     /* the owner's and the engine's */
   struct flight *flight;     /* the engine's own half while it is under way */
   struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
+  struct notify_waiter *waiters; /* connections that ask for it; the driver's */
+  uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as is next_numbered */
+  struct call *next_numbered;
   /* The rest is guarded by the engine's mutex. */
   int descriptor;            /* engine_call_fd's, closed with the call; -1: none yet */
   int waiter;                /* that of a thread blocked in engine_await; -1: none */

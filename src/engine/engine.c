@@ -15,6 +15,7 @@
 #include "engine_internal.h"
 #include "flight.h"
 #include "loop.h"
+#include "notify.h"
 #include "token_cache.h"
 #include "token_source.h"
 
@@ -38,6 +39,8 @@ struct engine {
   int64_t next_timer;          /* likewise, monotonic ms */
   int64_t thread_wakes_at;     /* the thread sleeps at most until then, monotonic ms */
   pthread_mutex_t turning;     /* held by the driver but while it sleeps; taken before `mutex` */
+  struct notify *notify;       /* made at the first asking; the driver has it as loop.notify */
+  bool has_no_notify;          /* there is none to be had */
   struct loop loop;
 };
 
@@ -90,7 +93,10 @@ static void stop_at_exit(void) {
   bool joins = is_free && engine->thread_exists;
   pthread_mutex_unlock(&engine->mutex);
   if (joins) pthread_join(engine->thread, NULL);
-  if (is_free) loop_close(&engine->loop);
+  if (is_free) {
+    notify_close(engine->notify);
+    loop_close(&engine->loop);
+  }
   /* The engine itself stays: threads that outlive this handler may still look at it. */
 }
 
@@ -195,6 +201,10 @@ static void complete(struct engine *engine, struct call *call) {
   set_phase(call, CALL_DONE);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
+  if (engine->loop.notify != NULL) {
+    notify_forget(engine->loop.notify, call);
+    notify_ready(engine->loop.notify, call);
+  }
   call_release(call);
 }
 
@@ -208,6 +218,7 @@ void engine_call_asks(struct call *call) {
   set_phase(call, CALL_ASKING);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
+  if (engine->loop.notify != NULL) notify_ready(engine->loop.notify, call);
 }
 
 void engine_call_goes_on(struct call *call) {
@@ -230,6 +241,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
   atomic_store_explicit(&call->has_events, true, memory_order_release);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
+  if (engine->loop.notify != NULL) notify_ready(engine->loop.notify, call);
 }
 
 /* ======================================================================== */
@@ -239,6 +251,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
 /* Takes one call out of the inbox, with what its owner wants; NULL: it is empty. The inbox's reference is the caller's now. */
 static struct call *take_from_inbox(struct engine *engine, bool *cancelled, struct call_answer *answer) {
   pthread_mutex_lock(&engine->mutex);
+  engine->loop.notify = engine->notify;
   struct call *call = engine->inbox;
   if (call != NULL) {
     engine->inbox = call->next;
@@ -303,13 +316,13 @@ static enum engine_wait_result drive_for(struct engine *engine, struct call *con
   }
 }
 
-/* Drives while anything is under way. The caller is the thread and has the loop. */
+/* Drives while anything is under way, or may be asked for by a socket. The caller is the thread and has the loop. */
 static void drive_until_idle(struct engine *engine) {
   bool goes_on = true;
   while (goes_on) {
     turn(engine);
     pthread_mutex_lock(&engine->mutex);
-    goes_on = !engine->stopping && (engine->loop.under_way > 0 || engine->inbox != NULL);
+    goes_on = !engine->stopping && (engine->loop.under_way > 0 || engine->inbox != NULL || engine->notify != NULL);
     pthread_mutex_unlock(&engine->mutex);
     if (goes_on) {
       int patience = loop_patience(&engine->loop, LONGEST_SLEEP_MS);
@@ -327,7 +340,7 @@ static void leave_loop(struct engine *engine) {
 
 /* Whether there is something to drive, now. With the mutex held, nobody driving. */
 static bool has_work(const struct engine *engine) {
-  return engine->inbox != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
+  return engine->inbox != NULL || engine->notify != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
 }
 
 /* Sleeps until something changes or the next timer is due; one that is due already is the driver's business. With the mutex held. */
@@ -494,14 +507,16 @@ enum engine_wait_result engine_await(struct call *const *calls, size_t count, in
 
 /* Puts the call where the driver looks. With the mutex held. */
 static void post(struct engine *engine, struct call *call, bool caller_waits) {
+  bool is_first = engine->inbox == NULL;
   if (!call->in_inbox) {
     call->in_inbox = true;
     call->next = NULL;
     *engine->inbox_end = call_retain(call);
     engine->inbox_end = &call->next;
   }
-  if (engine->driven) loop_wake(&engine->loop);
-  else if (!caller_waits) call_thread(engine);
+  /* The driver empties the inbox before it sleeps: it has been woken for what was there already. */
+  if (engine->driven && is_first) loop_wake(&engine->loop);
+  else if (!engine->driven && !caller_waits) call_thread(engine);
 }
 
 void engine_submit(struct call *call, bool caller_waits) {
@@ -587,6 +602,24 @@ static struct call_event *take_events(struct call *call) {
   call->events_end = &call->events;
   atomic_store_explicit(&call->has_events, false, memory_order_release);
   return events;
+}
+
+bool engine_notify(struct call *call, const char **address, uint64_t *number) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return false;
+  pthread_mutex_lock(&engine->mutex);
+  if (engine->notify == NULL && !engine->has_no_notify && !engine->stopping) {
+    engine->notify = notify_open(&engine->loop.timers);
+    engine->has_no_notify = engine->notify == NULL;
+    if (engine->driven) loop_wake(&engine->loop);
+    else if (engine->notify != NULL) call_thread(engine);
+  }
+  struct notify *notify = engine->thread_exists && !engine->stopping ? engine->notify : NULL;
+  pthread_mutex_unlock(&engine->mutex);
+  if (notify == NULL) return false;
+  *address = notify_address(notify);
+  *number = notify_number(notify, call);
+  return true;
 }
 
 struct call_event *engine_take_events(struct call *call) {

@@ -40,6 +40,13 @@ int engine_call_fd(struct call *call);
 void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms);
 void engine_refuse_token(struct call *call, const char *message, bool for_all);
 
+/* Whether the call is done, asking, or has events to take. */
+bool engine_is_ready(struct call *call);
+
+/* For event loops that can wait for nothing but a socket (see notify.h): where to ask for the call, and by which number. From the first asking on
+   the engine's thread drives all the time. false: there is no such socket; number 0: the call is done. */
+bool engine_notify(struct call *call, const char **address, uint64_t *number);
+
 /* Takes the events recorded so far, oldest first; the caller frees each with free(). */
 struct call_event *engine_take_events(struct call *call);
 
