@@ -1,5 +1,6 @@
 #include "call_object.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,8 @@
 #include "task.h"
 
 #define METATABLE "uipath.call"
-/* Of calls whose client has Lua functions among its options: their methods are Lua's. */
-#define FUNCTIONS_METATABLE "uipath.call with functions"
+/* Of calls whose client waits in Lua: their methods are Lua's. */
+#define LUA_METATABLE "uipath.call that waits in Lua"
 #define LONGEST_WAIT_S 1e9
 
 struct call_object {
@@ -37,7 +38,7 @@ static struct call_object *new_object(lua_State *L, call_results *results) {
   const struct client *client = client_check(L, 1);
   struct call_object *object = lua_newuserdatauv(L, sizeof *object, 1);
   *object = (struct call_object){.drop_nulls = client->drop_nulls, .client_secret = client->client_secret, .results = results};
-  luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
+  luaL_getmetatable(L, client->waits_in_lua ? LUA_METATABLE : METATABLE);
   lua_setmetatable(L, -2);
   /* The resolved options: they hold the secret that is borrowed above. */
   lua_getiuservalue(L, 1, 1);
@@ -59,7 +60,7 @@ static struct call_object *new_request(lua_State *L, call_results *results, cons
 }
 
 static struct call_object *check_object(lua_State *L, int index) {
-  struct call_object *object = luaL_testudata(L, index, FUNCTIONS_METATABLE);
+  struct call_object *object = luaL_testudata(L, index, LUA_METATABLE);
   return object != NULL ? object : luaL_checkudata(L, index, METATABLE);
 }
 
@@ -332,6 +333,40 @@ static int internal_step(lua_State *L) {
   return 1;
 }
 
+/* state(call) → "done", "asking", "events", or "waiting": without waiting */
+static int internal_state(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  const char *state = "done";
+  if (!is_done(object)) {
+    bool ready = engine_is_ready(object->call);
+    enum call_phase phase = call_phase(object->call);
+    if (phase == CALL_ASKING) state = "asking";
+    else if (phase != CALL_DONE) state = ready ? "events" : "waiting";
+  }
+  lua_pushstring(L, state);
+  return 1;
+}
+
+/* notify(call) → address, number (a string): where to ask for the call; the number is nil when it is done, both are where there is no such socket */
+static int internal_notify(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  const char *address = "";
+  uint64_t number = 0;
+  if (!is_done(object) && !engine_notify(object->call, &address, &number)) return 0;
+  lua_pushstring(L, address);
+  if (number == 0) return 1;
+  char digits[24];
+  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+  lua_pushstring(L, digits);
+  return 2;
+}
+
+/* is_yieldable() → boolean: whether the caller can yield */
+static int internal_is_yieldable(lua_State *L) {
+  lua_pushboolean(L, lua_isyieldable(L));
+  return 1;
+}
+
 /* give(call, token [, seconds]); refuse(call, message [, for_all]) */
 static int internal_give(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -421,7 +456,7 @@ static int internal_forget(lua_State *L) {
 
 /* is_call(value) → boolean */
 static int internal_is_call(lua_State *L) {
-  lua_pushboolean(L, luaL_testudata(L, 1, METATABLE) != NULL || luaL_testudata(L, 1, FUNCTIONS_METATABLE) != NULL);
+  lua_pushboolean(L, luaL_testudata(L, 1, METATABLE) != NULL || luaL_testudata(L, 1, LUA_METATABLE) != NULL);
   return 1;
 }
 
@@ -461,7 +496,7 @@ void call_add_internals(lua_State *L) {
       {"start", internal_start},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
-      {NULL, NULL},
+      {"state", internal_state},     {"notify", internal_notify},   {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }
@@ -480,7 +515,7 @@ static void new_metatable(lua_State *L, const char *name) {
 }
 
 void call_open_functions(lua_State *L) {
-  new_metatable(L, FUNCTIONS_METATABLE);
+  new_metatable(L, LUA_METATABLE);
 }
 
 void call_open(lua_State *L) {

@@ -11,12 +11,12 @@
 #include "options.h"
 
 #define METATABLE "uipath.client"
-/* Of clients with Lua functions among their options: their methods are Lua's, so that these functions may yield. */
-#define FUNCTIONS_METATABLE "uipath.client with functions"
+/* Of clients that wait in Lua, so that a function among their options, or nginx, may yield meanwhile: their methods are Lua's. */
+#define LUA_METATABLE "uipath.client that waits in Lua"
 
 struct client *client_check(lua_State *L, int index) {
   struct client *client = luaL_testudata(L, index, METATABLE);
-  if (client == NULL) client = luaL_testudata(L, index, FUNCTIONS_METATABLE);
+  if (client == NULL) client = luaL_testudata(L, index, LUA_METATABLE);
   if (client == NULL) luaL_checkudata(L, index, METATABLE); /* for its message */
   return client;
 }
@@ -47,15 +47,28 @@ static bool is_function_option(lua_State *L, int index, const char *name) {
   return is_function;
 }
 
+/* Whether this is the Lua of an nginx process that has phases, as its event loop has and its pool of threads has not. [-0, +0] */
+static bool in_nginx(lua_State *L) {
+  lua_getglobal(L, "ngx");
+  bool found = lua_istable(L, -1);
+  if (found) {
+    lua_getfield(L, -1, "get_phase");
+    found = lua_isfunction(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return found;
+}
+
 static enum url_deployment deployment_option(lua_State *L, int index) {
   const char *name = string_option(L, index, "deployment");
   if (strcmp(name, "suite") == 0) return URL_SUITE;
   return strcmp(name, "standalone") == 0 ? URL_STANDALONE : URL_CLOUD;
 }
 
-/* Creates the metatable of clients with functions and that of their calls, from uipath.functions. [-0, +0] */
+/* Creates the metatable of clients that wait in Lua and that of their calls, from uipath.functions. [-0, +0] */
 static void open_functions(lua_State *L) {
-  luaL_getmetatable(L, FUNCTIONS_METATABLE);
+  luaL_getmetatable(L, LUA_METATABLE);
   bool is_open = !lua_isnil(L, -1);
   lua_pop(L, 1);
   if (is_open) return;
@@ -69,7 +82,7 @@ static void open_functions(lua_State *L) {
   int methods = lua_gettop(L);
   luaL_getmetatable(L, METATABLE);
   int plain = lua_gettop(L);
-  luaL_newmetatable(L, FUNCTIONS_METATABLE);
+  luaL_newmetatable(L, LUA_METATABLE);
   int metatable = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, plain) != 0;) {
     lua_pushvalue(L, -2);
@@ -163,11 +176,11 @@ static void new_client(lua_State *L, int index, int parent) {
       .drop_nulls = strcmp(string_option(L, index, "nulls"), "drop") == 0,
       .wants_events = is_function_option(L, index, "on_event"),
   };
-  client->has_functions = client->wants_events || is_function_option(L, index, "access_token");
+  client->waits_in_lua = client->wants_events || is_function_option(L, index, "access_token") || in_nginx(L);
   lua_pushvalue(L, index);
   lua_setiuservalue(L, -2, 1);
-  if (client->has_functions) open_functions(L);
-  luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
+  if (client->waits_in_lua) open_functions(L);
+  luaL_getmetatable(L, client->waits_in_lua ? LUA_METATABLE : METATABLE);
   lua_setmetatable(L, -2); /* from here on the collector frees what follows */
   client->transport = new_transport(L, index);
   set_token_source(L, client, index, parent);

@@ -21,7 +21,7 @@ struct client {
   int max_attempts;
   size_t max_response_bytes;
   bool drop_nulls;
-  bool has_functions; /* access_token or on_event is a Lua function */
+  bool waits_in_lua; /* access_token or on_event is a Lua function, or nginx is to go on meanwhile */
   bool wants_events;
 };
 
@@ -34,7 +34,7 @@ int client_connect(lua_State *L);
 /* Adds to the table on top what our Lua modules need of clients. [-0, +0] */
 void client_add_internals(lua_State *L);
 
-/* The methods of clients that have no Lua function among their options: get, post, … Pushes the table. [-0, +1] */
+/* The methods of clients that do not wait in Lua: get, post, … Pushes the table. [-0, +1] */
 void client_open(lua_State *L);
 
 #endif

@@ -1,7 +1,12 @@
--- Clients that have Lua functions among their options: access_token, on_event. Such a function may yield, call other clients or
--- fail, so it must be called from Lua: these are the methods that do so while they wait. Everything else is the plain client's.
+-- Clients that wait in Lua: those that have functions among their options (access_token, on_event), and all of nginx's. Such a function
+-- may yield, call other clients or fail, and nginx's event loop goes on while a coroutine waits, so both must be done from Lua: these are
+-- the methods that do so. Everything else is the plain client's.
 
 local internal = require "uipath.internal"
+
+-- Blocks, or in nginx's Lua lets the worker go on.
+local in_nginx = type(rawget(_G, "ngx")) == "table" and rawget(_G, "ngx").get_phase
+local await = in_nginx and require("uipath.nginx").await or internal.step
 
 -- The functions that are at work, each with the coroutines in which it is.
 local at_work = setmetatable({}, { __mode = "k" })
@@ -89,7 +94,7 @@ local function step(call, seconds)
     coroutine.yield(call, seconds, "without results")
     seconds = 0
   end
-  return internal.step(call, seconds)
+  return await(call, seconds)
 end
 
 -- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
