@@ -318,6 +318,15 @@ static int internal_start(lua_State *L) {
   return 1;
 }
 
+/* begin(…) → call: the same for one that is waited for at once and gives its results but once */
+static int internal_begin(lua_State *L) {
+  const char *method = luaL_checkstring(L, 2);
+  lua_settop(L, 5);
+  struct call_object *object = new_request(L, take_results, method, 3, 4, 5);
+  if (object->usage == NULL) engine_submit(object->call, true);
+  return 1;
+}
+
 /* step(call [, seconds]) → "done", "asking", "events" or "timeout" */
 static int internal_step(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -493,7 +502,7 @@ static int internal_select(lua_State *L) {
 
 void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"start", internal_start},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"start", internal_start},     {"begin", internal_begin},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
       {"state", internal_state},     {"notify", internal_notify},   {"is_yieldable", internal_is_yieldable}, {NULL, NULL},

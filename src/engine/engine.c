@@ -30,6 +30,7 @@ struct engine {
   pthread_mutex_t mutex;       /* guards all but `loop`, which belongs to the driver */
   pthread_cond_t changed;      /* for the thread: something to drive, or to stop; for the stopper: the thread has ended */
   struct call *inbox, **inbox_end;
+  bool is_woken;               /* the driver has been told of the inbox, and has not looked since */
   bool driven;                 /* somebody has the loop */
   bool thread_exists;
   bool stopping;
@@ -252,6 +253,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
 static struct call *take_from_inbox(struct engine *engine, bool *cancelled, struct call_answer *answer) {
   pthread_mutex_lock(&engine->mutex);
   engine->loop.notify = engine->notify;
+  engine->is_woken = false;
   struct call *call = engine->inbox;
   if (call != NULL) {
     engine->inbox = call->next;
@@ -438,8 +440,20 @@ static enum engine_wait_result lead(struct engine *engine, struct call *const *c
   return result;
 }
 
+/* Sees to it that somebody looks into the inbox. With the mutex held. */
+static void announce(struct engine *engine) {
+  if (!engine->driven) {
+    call_thread(engine);
+  } else if (!engine->is_woken) {
+    /* The driver empties the inbox before it sleeps: once is enough for all that comes until it looks. */
+    engine->is_woken = true;
+    loop_wake(&engine->loop);
+  }
+}
+
 /* Leaves the driving to another and sleeps until told. With the mutex held on entry and return. */
 static enum engine_wait_result follow(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  if (engine->inbox != NULL) announce(engine);
   int64_t left = caller_sleep(deadline);
   if (left <= 0) return ENGINE_WAIT_TIMEOUT;
   int descriptor = new_descriptor();
@@ -505,18 +519,15 @@ enum engine_wait_result engine_await(struct call *const *calls, size_t count, in
 /* Handing over                                                             */
 /* ======================================================================== */
 
-/* Puts the call where the driver looks. With the mutex held. */
+/* Puts the call where the driver looks; unless the caller waits, which announces it too, somebody is told to look. With the mutex held. */
 static void post(struct engine *engine, struct call *call, bool caller_waits) {
-  bool is_first = engine->inbox == NULL;
   if (!call->in_inbox) {
     call->in_inbox = true;
     call->next = NULL;
     *engine->inbox_end = call_retain(call);
     engine->inbox_end = &call->next;
   }
-  /* The driver empties the inbox before it sleeps: it has been woken for what was there already. */
-  if (engine->driven && is_first) loop_wake(&engine->loop);
-  else if (!engine->driven && !caller_waits) call_thread(engine);
+  if (!caller_waits) announce(engine);
 }
 
 void engine_submit(struct call *call, bool caller_waits) {
@@ -611,8 +622,7 @@ bool engine_notify(struct call *call, const char **address, uint64_t *number) {
   if (engine->notify == NULL && !engine->has_no_notify && !engine->stopping) {
     engine->notify = notify_open(&engine->loop.timers);
     engine->has_no_notify = engine->notify == NULL;
-    if (engine->driven) loop_wake(&engine->loop);
-    else if (engine->notify != NULL) call_thread(engine);
+    if (engine->notify != NULL) announce(engine);
   }
   struct notify *notify = engine->thread_exists && !engine->stopping ? engine->notify : NULL;
   pthread_mutex_unlock(&engine->mutex);

@@ -13,7 +13,7 @@
 #include "transport.h"
 
 /* Hands a filled-in call over; never blocks on the network, never fails (a failure becomes the call's reply). caller_waits: engine_await
-   follows at once, so that no thread need be woken. After this the request belongs to the engine until CALL_DONE. */
+   or a question to the socket of engine_notify follows at once, so that no thread need be woken. After this the request belongs to the engine until CALL_DONE. */
 void engine_submit(struct call *call, bool caller_waits);
 
 enum engine_wait_result {

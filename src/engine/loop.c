@@ -123,6 +123,7 @@ void loop_turn(struct loop *loop) {
   } while (loop->has_started);
   read_ends(loop);
   if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
+  if (loop->notify != NULL) notify_flush(loop->notify);
 }
 
 int loop_patience(const struct loop *loop, int64_t longest_ms) {

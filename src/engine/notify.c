@@ -30,6 +30,7 @@ struct notify {
   char address[48];
   struct timers *timers;       /* the driver's */
   struct notify_waiter *waiters; /* all connections */
+  struct notify_waiter *ready, **ready_end; /* those to be answered, by next_of_call, in their order */
   pthread_mutex_t mutex;       /* guards the rest */
   uint64_t last_number;
   struct call *numbered[BUCKETS]; /* by number, chained by next_numbered; not counted: the engine holds what is not done */
@@ -41,6 +42,7 @@ struct notify_waiter {
   int socket;
   struct call *call;           /* one reference; NULL: there is no question */
   struct notify_waiter *next_of_call;
+  bool is_ready;               /* in the notify's list of that name instead of the call's */
   struct timer deadline;
   char question[LONGEST_QUESTION];
   size_t length;
@@ -93,6 +95,7 @@ struct notify *notify_open(struct timers *timers) {
   struct notify *notify = calloc(1, sizeof *notify);
   if (notify == NULL) return NULL;
   notify->timers = timers;
+  notify->ready_end = &notify->ready;
   notify->listener = notify->file = -1;
   pthread_mutex_init(&notify->mutex, NULL);
   notify->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -167,11 +170,14 @@ static struct call *find(struct notify *notify, uint64_t number) {
 static void stop_waiting(struct notify_waiter *waiter) {
   struct call *call = waiter->call;
   if (call == NULL) return;
-  waiter->call = NULL;
-  struct notify_waiter **link = &call->waiters;
+  struct notify *notify = waiter->notify;
+  struct notify_waiter **link = waiter->is_ready ? &notify->ready : &call->waiters;
   while (*link != waiter) link = &(*link)->next_of_call;
   *link = waiter->next_of_call;
-  timers_clear(waiter->notify->timers, &waiter->deadline);
+  if (waiter->is_ready && *link == NULL) notify->ready_end = link;
+  waiter->call = NULL;
+  waiter->is_ready = false;
+  timers_clear(notify->timers, &waiter->deadline);
   call_release(call);
 }
 
@@ -186,8 +192,17 @@ static void on_deadline(void *owner) {
 }
 
 void notify_ready(struct notify *notify, struct call *call) {
-  (void)notify;
-  while (call->waiters != NULL) answer(call->waiters, "1\n");
+  struct notify_waiter *first = call->waiters;
+  call->waiters = NULL;
+  *notify->ready_end = first;
+  for (; first != NULL; first = first->next_of_call) {
+    first->is_ready = true;
+    notify->ready_end = &first->next_of_call;
+  }
+}
+
+void notify_flush(struct notify *notify) {
+  while (notify->ready != NULL) answer(notify->ready, "1\n");
 }
 
 /* The digits at *text, which is moved behind them; UINT64_MAX: there are none, or too many. */
@@ -233,7 +248,7 @@ static void close_waiter(struct notify_waiter *waiter) {
 
 /* The waiter is gone, and with it the interest in its call. */
 static void hang_up(struct notify_waiter *waiter) {
-  struct call *call = waiter->call == NULL ? NULL : call_retain(waiter->call);
+  struct call *call = waiter->call == NULL || waiter->is_ready ? NULL : call_retain(waiter->call);
   close_waiter(waiter);
   if (call != NULL && call->waiters == NULL) engine_cancel(call);
   call_release(call);
@@ -313,6 +328,7 @@ int notify_descriptor(const struct notify *notify) {
 }
 void notify_serve(struct notify *notify) { (void)notify; }
 void notify_ready(struct notify *notify, struct call *call) { (void)notify, (void)call; }
+void notify_flush(struct notify *notify) { (void)notify; }
 void notify_forget(struct notify *notify, struct call *call) { (void)notify, (void)call; }
 
 #endif

@@ -34,8 +34,10 @@ uint64_t notify_number(struct notify *notify, struct call *call);
 int notify_descriptor(const struct notify *notify);
 void notify_serve(struct notify *notify);
 
-/* Answers those who wait for the call, which is ready. */
+/* Those who wait for the call, which is ready, are to be answered by the next notify_flush: all at once, so that an event loop that is
+   woken finds them all. */
 void notify_ready(struct notify *notify, struct call *call);
+void notify_flush(struct notify *notify);
 
 /* The call is done: its number is no longer known. */
 void notify_forget(struct notify *notify, struct call *call);

@@ -117,7 +117,7 @@ local function finish(call)
 end
 
 local function run(client, method, path, options, body)
-  return finish(internal.start(client, method, path, options, body))
+  return finish(internal.begin(client, method, path, options, body))
 end
 
 local methods = {}
