@@ -35,6 +35,7 @@ build = {
         "src/engine/notify.c",
         "src/engine/pace.c",
         "src/engine/retry.c",
+        "src/engine/sha256.c",
         "src/engine/spare.c",
         "src/engine/text.c",
         "src/engine/timer.c",
@@ -65,6 +66,7 @@ build = {
         "src/uipath.c",
       },
     },
+    ["uipath.callback"] = "src/uipath/callback.lua",
     ["uipath.catalogue"] = "src/uipath/catalogue.lua",
     ["uipath.catalogue.data"] = "src/uipath/catalogue/data.lua",
     ["uipath.catalogue.paths"] = "src/uipath/catalogue/paths.lua",
@@ -125,7 +127,10 @@ build = {
     ["uipath.sandbox.token_faults"] = "src/uipath/sandbox/token_faults.lua",
     ["uipath.sandbox.types"] = "src/uipath/sandbox/types.lua",
     ["uipath.sandbox.wire"] = "src/uipath/sandbox/wire.lua",
+    ["uipath.store"] = "src/uipath/store.lua",
+    ["uipath.store.shared_dict"] = "src/uipath/store/shared_dict.lua",
     ["uipath.token"] = "src/uipath/token.lua",
+    ["uipath.token_store"] = "src/uipath/token_store.lua",
   },
 }
 test = { type = "command", command = "make test" }

@@ -6,6 +6,7 @@
 
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/token.h"
 #include "engine/spare.h"
 #include "error.h"
 #include "request.h"
@@ -390,9 +391,31 @@ static int internal_refuse(lua_State *L) {
   return 0;
 }
 
+/* Pushes an event for the token store: { store = "save" | "drop" | "renew", token =, expires_at = }. [-0, +1] */
+static void push_store_event(lua_State *L, const struct call_event *event) {
+  static const char *const actions[] = {[EVENT_STORE_SAVE] = "save", [EVENT_STORE_DROP] = "drop", [EVENT_STORE_RENEW] = "renew"};
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, actions[event->kind]);
+  lua_setfield(L, -2, "store");
+  lua_pushstring(L, event->token->value);
+  lua_setfield(L, -2, "token");
+  client_push_expiry(L, event->token);
+  lua_setfield(L, -2, "expires_at");
+}
+
+/* fetch(call): the token store has none */
+static int internal_fetch(lua_State *L) {
+  engine_fetch_token(check_object(L, 1)->call);
+  return 0;
+}
+
 /* Pushes one event as a table. [-0, +1] */
 static void push_event(lua_State *L, const struct call_request *request, const struct call_event *event) {
   static const char *const types[] = {[EVENT_ATTEMPT] = "attempt", [EVENT_RETRY] = "retry", [EVENT_TOKEN] = "token"};
+  if (event->token != NULL) {
+    push_store_event(L, event);
+    return;
+  }
   lua_createtable(L, 0, 8);
   lua_pushstring(L, types[event->kind]);
   lua_setfield(L, -2, "type");
@@ -434,7 +457,7 @@ static int internal_events(lua_State *L) {
     next = event->next;
     push_event(L, &object->call->request, event);
     lua_rawseti(L, -2, ++count);
-    free(event);
+    call_event_free(event);
   }
   return 1;
 }
@@ -503,6 +526,7 @@ static int internal_select(lua_State *L) {
 void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"start", internal_start},     {"begin", internal_begin},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"fetch", internal_fetch},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
       {"state", internal_state},     {"notify", internal_notify},   {"is_yieldable", internal_is_yieldable}, {NULL, NULL},

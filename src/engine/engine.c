@@ -235,6 +235,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
   if (copy == NULL) return;
   *copy = *event;
   copy->next = NULL;
+  if (copy->token != NULL) token_retain(copy->token);
   struct engine *engine = call->engine;
   pthread_mutex_lock(&engine->mutex);
   *call->events_end = copy;
@@ -278,7 +279,8 @@ static void read_inbox(struct engine *engine) {
       if (answer.refusal != NULL && call->flight != NULL) token_cache_give_up(loop, call->flight, answer.refusal, answer.for_all);
     }
     /* A token that took longer than its call could wait serves the next. */
-    if (answer.token != NULL) token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
+    if (answer.token != NULL) token_cache_give(loop, call, answer.token, answer.lifetime_ms);
+    if (answer.fetch) token_cache_fetch(loop, call);
     secret_free(answer.token);
     free(answer.refusal);
   }
@@ -584,8 +586,10 @@ static void answer(struct call *call, struct call_answer given) {
   if (engine != NULL) {
     pthread_mutex_lock(&engine->mutex);
     enum call_phase phase = call_phase(call);
-    bool is_wanted = phase == CALL_ASKING || (phase == CALL_DONE && given.token != NULL);
-    if (is_wanted && !engine->stopping && call->answer.token == NULL && call->answer.refusal == NULL) {
+    bool is_offer = given.token != NULL || given.fetch;
+    bool is_wanted = phase == CALL_ASKING || (is_offer && (phase == CALL_DONE || token_source_store(call->request.token_source) != NULL));
+    bool is_first = call->answer.token == NULL && call->answer.refusal == NULL && !call->answer.fetch;
+    if (is_wanted && is_first && !engine->stopping) {
       call->answer = given;
       given = (struct call_answer){0};
       if (phase == CALL_ASKING) set_phase(call, CALL_ACTIVE);
@@ -604,6 +608,10 @@ void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms
 
 void engine_refuse_token(struct call *call, const char *message, bool for_all) {
   answer(call, (struct call_answer){.refusal = strdup(message), .for_all = for_all});
+}
+
+void engine_fetch_token(struct call *call) {
+  answer(call, (struct call_answer){.fetch = true});
 }
 
 /* Takes the list; with the mutex held, or where nobody else has the call. */

@@ -40,6 +40,9 @@ int engine_call_fd(struct call *call);
 void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms);
 void engine_refuse_token(struct call *call, const char *message, bool for_all);
 
+/* For a call with a token store, which has no token that serves: has one fetched. Like a token it is welcome even when the call has ended. */
+void engine_fetch_token(struct call *call);
+
 /* Whether the call is done, asking, or has events to take. */
 bool engine_is_ready(struct call *call);
 
@@ -47,7 +50,7 @@ bool engine_is_ready(struct call *call);
    the engine's thread drives all the time. false: there is no such socket; number 0: the call is done. */
 bool engine_notify(struct call *call, const char **address, uint64_t *number);
 
-/* Takes the events recorded so far, oldest first; the caller frees each with free(). */
+/* Takes the events recorded so far, oldest first; the caller frees each with call_event_free. */
 struct call_event *engine_take_events(struct call *call);
 
 #endif

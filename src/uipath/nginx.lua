@@ -51,6 +51,15 @@ local function can_yield()
   return true
 end
 
+---Sleeps while others go on; false, at once, where that cannot be.
+---@param seconds number
+---@return boolean slept
+function nginx.sleep(seconds)
+  if not can_yield() then return false end
+  sleep(seconds)
+  return true
+end
+
 -- Waits by a cosocket. Gives the call's state, or nil where that cannot be had.
 local function await_notice(call, seconds)
   local address, number = internal.notify(call)
