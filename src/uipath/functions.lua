@@ -64,7 +64,8 @@ end
 
 -- Waits until the call is "done" or "asking", has "events", or the time is over ("timeout"). A task lets others go on meanwhile.
 local function step(call, seconds)
-  if seconds ~= 0 and internal.this_task() then
+  local task = seconds ~= 0 and internal.this_task()
+  if task and not task.light then
     coroutine.yield(call, seconds, "without results")
     seconds = 0
   end

@@ -104,4 +104,65 @@ function nginx.await(call, seconds)
   return await_notice(call, seconds) or poll(call, seconds)
 end
 
+-- Ends a light thread with those that it has begun, and the calls of all of them.
+local function kill(task)
+  task.ended = true
+  for child in pairs(task.children) do kill(child) end
+  internal.set_task(task.thread, nil)
+  ngx.thread.kill(task.thread)
+  for call in pairs(task.calls) do internal.cancel(call) end
+end
+
+---The runner of uipath.map and uipath.all in the phases that can wait: worker(1) … worker(count) side by side in light threads, until all
+---have returned, or one has returned true or raised: the others are ended then.
+---@param count integer
+---@param worker fun(number: integer): boolean?
+---@return boolean possible  false, with nothing done, where nothing can wait
+function nginx.run(count, worker)
+  if not can_yield() then return false end
+  local parent = internal.this_task()
+  local siblings = parent and parent.children or {}
+  local tasks = {}
+
+  local function run_one(number)
+    local thread = coroutine.running()
+    local task = { light = true, thread = thread, calls = setmetatable({}, { __mode = "k" }), children = {} }
+    tasks[number], siblings[task] = task, true
+    internal.set_task(thread, task)
+    local ok, value = pcall(worker, number)
+    internal.set_task(thread, nil)
+    task.ended = true
+    siblings[task] = nil
+    return number, ok, value
+  end
+
+  -- threads[place] is that of task numbers[place]: what ends is taken out, the last takes its place.
+  local threads, numbers, places = {}, {}, {}
+  local raised, failure, stopped = false, nil, false
+  for number = 1, count do
+    local thread, problem = ngx.thread.spawn(run_one, number)
+    if not thread then
+      raised, failure = true, problem
+      break
+    end
+    threads[number], numbers[number], places[number] = thread, number, number
+  end
+  while #threads > 0 and not raised and not stopped do
+    local _, number, ok, value = ngx.thread.wait(unpack(threads))
+    raised, stopped = not ok, ok and value
+    if raised then failure = value end
+    local place, last = places[number], #threads
+    threads[place], numbers[place] = threads[last], numbers[last]
+    places[numbers[place]] = place
+    threads[last], numbers[last] = nil, nil
+  end
+  for _, number in ipairs(numbers) do
+    local task = tasks[number]
+    siblings[task] = nil
+    if not task.ended then kill(task) end
+  end
+  if raised then error(failure, 0) end
+  return true
+end
+
 return nginx
