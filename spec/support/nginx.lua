@@ -110,7 +110,7 @@ end
 ---Gets a path many times at once. Gives how often each status came.
 ---@return table<integer, integer>
 function Server:get_many(path, number)
-  local output = output_of(("curl -s -m 60 -Z --parallel-immediate --parallel-max %d -w '%%{http_code}\\n' '%s%s%sn=[1-%d]' -o /dev/null")
+  local output = output_of(("curl -s -m 60 -Z --parallel-immediate --parallel-max %d -w '%%{http_code}\\n' '%s%s%sn=[1-%d]' -o /dev/null 2>/dev/null")
     :format(number, self.url, path, path:find("?", 1, true) and "&" or "?", number))
   local statuses = {}
   for status in output:gmatch("%f[%w](%d%d%d)\n") do

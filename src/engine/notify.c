@@ -108,7 +108,10 @@ static void close_waiter(struct notify_waiter *waiter);
 
 void notify_close(struct notify *notify) {
   if (notify == NULL) return;
-  while (notify->waiters != NULL) close_waiter(notify->waiters);
+  for (struct notify_waiter *waiter = notify->waiters, *next; waiter != NULL; waiter = next) {
+    next = waiter->next;
+    close_waiter(waiter);
+  }
   if (notify->epoll >= 0) close(notify->epoll);
   if (notify->listener >= 0) close(notify->listener);
   if (notify->file >= 0) close(notify->file);

@@ -1,6 +1,6 @@
--- Clients that wait in Lua: those that have functions among their options (access_token, on_event, token_store), and all of nginx's. Such a function
--- may yield, call other clients or fail, and nginx's event loop goes on while a coroutine waits, so both must be done from Lua: these are
--- the methods that do so. Everything else is the plain client's.
+-- Clients that wait in Lua: those that have functions among their options (access_token, on_event, token_store), and all of nginx's. Such
+-- a function may yield, call other clients or fail, and nginx's event loop goes on while a coroutine waits, so both must be done from Lua:
+-- these are the methods that do so. Everything else is the plain client's.
 
 local callback = require "uipath.callback"
 local internal = require "uipath.internal"

@@ -1,5 +1,5 @@
--- What a token store (options.token_store) does for a call: it is asked before the token endpoint, gets what was fetched, and loses what was
--- refused. The engine asks and tells; this is the owner's side.
+-- What a token store (options.token_store) does for a call: it is asked before the token endpoint, gets what was fetched, and loses what
+-- was refused. The engine asks and tells; this is the owner's side.
 --
 -- A store has load(key), save(key, token, expires_at) and drop(key, token). One that also has lock(key, seconds), which gives true to one
 -- caller at a time, and unlock(key) makes many processes that start at once fetch one token: who has the lock fetches, the others look
