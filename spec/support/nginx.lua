@@ -110,8 +110,9 @@ end
 ---Gets a path many times at once. Gives how often each status came.
 ---@return table<integer, integer>
 function Server:get_many(path, number)
-  local output = output_of(("curl -s -m 60 -Z --parallel-immediate --parallel-max %d -w '%%{http_code}\\n' '%s%s%sn=[1-%d]' -o /dev/null 2>/dev/null")
-    :format(number, self.url, path, path:find("?", 1, true) and "&" or "?", number))
+  local urls = ("%s%s%sn=[1-%d]"):format(self.url, path, path:find("?", 1, true) and "&" or "?", number)
+  local output = output_of(("curl -s -m 60 -Z --parallel-immediate --parallel-max %d -w '%%{http_code}\\n' '%s' -o /dev/null 2>/dev/null")
+    :format(number, urls))
   local statuses = {}
   for status in output:gmatch("%f[%w](%d%d%d)\n") do
     statuses[tonumber(status)] = (statuses[tonumber(status)] or 0) + 1
@@ -171,7 +172,8 @@ function Server:stop()
   os.execute("rm -rf " .. self.folder)
 end
 
--- Starts nginx and says its process id. It does not outlive its starter, however that ends; standard output is open as long as nginx is there.
+-- Starts nginx and says its process id. It does not outlive its starter, however that ends; standard output is open as long as nginx is
+-- there.
 local LAUNCH = [[
 unset %s
 PATH=$PATH:/usr/sbin
