@@ -1,10 +1,12 @@
 #include "call_object.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/token.h"
 #include "engine/spare.h"
 #include "error.h"
 #include "request.h"
@@ -12,8 +14,8 @@
 #include "task.h"
 
 #define METATABLE "uipath.call"
-/* Of calls whose client has Lua functions among its options: their methods are Lua's. */
-#define FUNCTIONS_METATABLE "uipath.call with functions"
+/* Of calls whose client waits in Lua: their methods are Lua's. */
+#define LUA_METATABLE "uipath.call that waits in Lua"
 #define LONGEST_WAIT_S 1e9
 
 struct call_object {
@@ -37,7 +39,7 @@ static struct call_object *new_object(lua_State *L, call_results *results) {
   const struct client *client = client_check(L, 1);
   struct call_object *object = lua_newuserdatauv(L, sizeof *object, 1);
   *object = (struct call_object){.drop_nulls = client->drop_nulls, .client_secret = client->client_secret, .results = results};
-  luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
+  luaL_getmetatable(L, client->waits_in_lua ? LUA_METATABLE : METATABLE);
   lua_setmetatable(L, -2);
   /* The resolved options: they hold the secret that is borrowed above. */
   lua_getiuservalue(L, 1, 1);
@@ -59,7 +61,7 @@ static struct call_object *new_request(lua_State *L, call_results *results, cons
 }
 
 static struct call_object *check_object(lua_State *L, int index) {
-  struct call_object *object = luaL_testudata(L, index, FUNCTIONS_METATABLE);
+  struct call_object *object = luaL_testudata(L, index, LUA_METATABLE);
   return object != NULL ? object : luaL_checkudata(L, index, METATABLE);
 }
 
@@ -318,6 +320,15 @@ static int internal_start(lua_State *L) {
   return 1;
 }
 
+/* begin(…) → call: the same for one that is waited for at once and gives its results but once */
+static int internal_begin(lua_State *L) {
+  const char *method = luaL_checkstring(L, 2);
+  lua_settop(L, 5);
+  struct call_object *object = new_request(L, take_results, method, 3, 4, 5);
+  if (object->usage == NULL) engine_submit(object->call, true);
+  return 1;
+}
+
 /* step(call [, seconds]) → "done", "asking", "events" or "timeout" */
 static int internal_step(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -330,6 +341,40 @@ static int internal_step(lua_State *L) {
     else if (phase != CALL_DONE) state = ready ? "events" : "timeout";
   }
   lua_pushstring(L, state);
+  return 1;
+}
+
+/* state(call) → "done", "asking", "events", or "waiting": without waiting */
+static int internal_state(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  const char *state = "done";
+  if (!is_done(object)) {
+    bool ready = engine_is_ready(object->call);
+    enum call_phase phase = call_phase(object->call);
+    if (phase == CALL_ASKING) state = "asking";
+    else if (phase != CALL_DONE) state = ready ? "events" : "waiting";
+  }
+  lua_pushstring(L, state);
+  return 1;
+}
+
+/* notify(call) → address, number (a string): where to ask for the call; the number is nil when it is done, both are where there is no such socket */
+static int internal_notify(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  const char *address = "";
+  uint64_t number = 0;
+  if (!is_done(object) && !engine_notify(object->call, &address, &number)) return 0;
+  lua_pushstring(L, address);
+  if (number == 0) return 1;
+  char digits[24];
+  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+  lua_pushstring(L, digits);
+  return 2;
+}
+
+/* is_yieldable() → boolean: whether the caller can yield */
+static int internal_is_yieldable(lua_State *L) {
+  lua_pushboolean(L, lua_isyieldable(L));
   return 1;
 }
 
@@ -349,9 +394,31 @@ static int internal_refuse(lua_State *L) {
   return 0;
 }
 
+/* Pushes an event for the token store: { store = "save" | "drop" | "renew", token =, expires_at = }. [-0, +1] */
+static void push_store_event(lua_State *L, const struct call_event *event) {
+  static const char *const actions[] = {[EVENT_STORE_SAVE] = "save", [EVENT_STORE_DROP] = "drop", [EVENT_STORE_RENEW] = "renew"};
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, actions[event->kind]);
+  lua_setfield(L, -2, "store");
+  lua_pushstring(L, event->token->value);
+  lua_setfield(L, -2, "token");
+  client_push_expiry(L, event->token);
+  lua_setfield(L, -2, "expires_at");
+}
+
+/* fetch(call): the token store has none */
+static int internal_fetch(lua_State *L) {
+  engine_fetch_token(check_object(L, 1)->call);
+  return 0;
+}
+
 /* Pushes one event as a table. [-0, +1] */
 static void push_event(lua_State *L, const struct call_request *request, const struct call_event *event) {
   static const char *const types[] = {[EVENT_ATTEMPT] = "attempt", [EVENT_RETRY] = "retry", [EVENT_TOKEN] = "token"};
+  if (event->token != NULL) {
+    push_store_event(L, event);
+    return;
+  }
   lua_createtable(L, 0, 8);
   lua_pushstring(L, types[event->kind]);
   lua_setfield(L, -2, "type");
@@ -393,7 +460,7 @@ static int internal_events(lua_State *L) {
     next = event->next;
     push_event(L, &object->call->request, event);
     lua_rawseti(L, -2, ++count);
-    free(event);
+    call_event_free(event);
   }
   return 1;
 }
@@ -424,7 +491,7 @@ static int internal_forget(lua_State *L) {
 
 /* is_call(value) → boolean */
 static int internal_is_call(lua_State *L) {
-  lua_pushboolean(L, luaL_testudata(L, 1, METATABLE) != NULL || luaL_testudata(L, 1, FUNCTIONS_METATABLE) != NULL);
+  lua_pushboolean(L, luaL_testudata(L, 1, METATABLE) != NULL || luaL_testudata(L, 1, LUA_METATABLE) != NULL);
   return 1;
 }
 
@@ -461,10 +528,11 @@ static int internal_select(lua_State *L) {
 
 void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"start", internal_start},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"start", internal_start},     {"begin", internal_begin},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"fetch", internal_fetch},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
-      {NULL, NULL},
+      {"state", internal_state},     {"notify", internal_notify},   {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }
@@ -483,7 +551,7 @@ static void new_metatable(lua_State *L, const char *name) {
 }
 
 void call_open_functions(lua_State *L) {
-  new_metatable(L, FUNCTIONS_METATABLE);
+  new_metatable(L, LUA_METATABLE);
 }
 
 void call_open(lua_State *L) {

@@ -1,23 +1,25 @@
 #include "client.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
 #include "call_object.h"
 #include "engine/clock.h"
+#include "engine/sha256.h"
 #include "engine/text.h"
 #include "lazy.h"
 #include "options.h"
 
 #define METATABLE "uipath.client"
-/* Of clients with Lua functions among their options: their methods are Lua's, so that these functions may yield. */
-#define FUNCTIONS_METATABLE "uipath.client with functions"
+/* Of clients that wait in Lua, so that a function among their options, or nginx, may yield meanwhile: their methods are Lua's. */
+#define LUA_METATABLE "uipath.client that waits in Lua"
 
 /* The client at index, which may have been collected already; raises if it is none. [-0, +0] */
 static struct client *check_any(lua_State *L, int index) {
   struct client *client = luaL_testudata(L, index, METATABLE);
-  if (client == NULL) client = luaL_testudata(L, index, FUNCTIONS_METATABLE);
+  if (client == NULL) client = luaL_testudata(L, index, LUA_METATABLE);
   if (client == NULL) luaL_checkudata(L, index, METATABLE); /* for its message */
   return client;
 }
@@ -55,15 +57,35 @@ static bool is_function_option(lua_State *L, int index, const char *name) {
   return is_function;
 }
 
+static bool is_table_option(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  bool is_table = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return is_table;
+}
+
+/* Whether this is the Lua of an nginx process that has phases, as its event loop has and its pool of threads has not. [-0, +0] */
+static bool in_nginx(lua_State *L) {
+  lua_getglobal(L, "ngx");
+  bool found = lua_istable(L, -1);
+  if (found) {
+    lua_getfield(L, -1, "get_phase");
+    found = lua_isfunction(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return found;
+}
+
 static enum url_deployment deployment_option(lua_State *L, int index) {
   const char *name = string_option(L, index, "deployment");
   if (strcmp(name, "suite") == 0) return URL_SUITE;
   return strcmp(name, "standalone") == 0 ? URL_STANDALONE : URL_CLOUD;
 }
 
-/* Creates the metatable of clients with functions and that of their calls, from uipath.functions. [-0, +0] */
+/* Creates the metatable of clients that wait in Lua and that of their calls, from uipath.functions. [-0, +0] */
 static void open_functions(lua_State *L) {
-  luaL_getmetatable(L, FUNCTIONS_METATABLE);
+  luaL_getmetatable(L, LUA_METATABLE);
   bool is_open = !lua_isnil(L, -1);
   lua_pop(L, 1);
   if (is_open) return;
@@ -77,7 +99,7 @@ static void open_functions(lua_State *L) {
   int methods = lua_gettop(L);
   luaL_getmetatable(L, METATABLE);
   int plain = lua_gettop(L);
-  luaL_newmetatable(L, FUNCTIONS_METATABLE);
+  luaL_newmetatable(L, LUA_METATABLE);
   int metatable = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, plain) != 0;) {
     lua_pushvalue(L, -2);
@@ -120,10 +142,57 @@ static bool same_function(lua_State *L, int one, int other) {
   return same;
 }
 
+/* Pushes what tells the token store of the resolved options at index from others; nil: there is no store. Stores of our own say it themselves,
+   any other table has a number. [-0, +1] */
+static void push_store(lua_State *L, int index) {
+  static const char numbers_key = 0; /* the registry's name for the numbers of tables */
+  static atomic_uint last_number;
+  lua_getfield(L, index, "token_store");
+  int store = lua_gettop(L);
+  if (lua_isnil(L, store)) return;
+  lua_getfield(L, store, "identity");
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &numbers_key) != LUA_TTABLE) {
+      lua_newtable(L);
+      lua_createtable(L, 0, 1);
+      lua_pushliteral(L, "k");
+      lua_setfield(L, -2, "__mode");
+      lua_setmetatable(L, -2);
+      lua_pushvalue(L, -1);
+      lua_rawsetp(L, LUA_REGISTRYINDEX, &numbers_key);
+    }
+    lua_pushvalue(L, store);
+    lua_rawget(L, -2);
+    if (lua_isnil(L, -1)) {
+      int numbers = lua_gettop(L) - 1;
+      lua_pushfstring(L, "table %d", (int)++last_number);
+      lua_pushvalue(L, store);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, numbers);
+    }
+  }
+  lua_replace(L, store);
+  lua_settop(L, store);
+}
+
+/* The name by which a store knows the token: a hash of what makes it the same for all, without a secret. false: no memory. */
+static bool hash_key(const struct token_key *key, char hash[SHA256_HEX_SIZE]) {
+  struct buffer text = BUFFER_EMPTY;
+  bool complete = buffer_append_string(&text, key->endpoint) && buffer_append_char(&text, '\n') &&
+                  buffer_append_string(&text, key->client_id) && buffer_append_char(&text, '\n') &&
+                  buffer_append_string(&text, key->scope == NULL ? "" : key->scope);
+  if (complete) sha256_hex(text.data, text.length, hash);
+  buffer_free(&text);
+  return complete;
+}
+
 /* Sets client->token_source for the resolved options at index. parent: the index of the client it derives from, or 0. */
 static void set_token_source(lua_State *L, struct client *client, int index, int parent) {
   static _Atomic uint64_t last_owner;
   struct token_key key = {.kind = TOKEN_CLIENT_CREDENTIALS};
+  int top = lua_gettop(L);
+  bool complete = true;
+  char hash[SHA256_HEX_SIZE];
   struct buffer endpoint = BUFFER_EMPTY;
   if (is_function_option(L, index, "access_token")) {
     if (parent != 0) {
@@ -145,19 +214,23 @@ static void set_token_source(lua_State *L, struct client *client, int index, int
     key.client_id = string_option(L, index, "client_id");
     key.client_secret = client->client_secret = string_option(L, index, "client_secret");
     key.scope = string_option(L, index, "scope");
-    if (!url_token_endpoint(&client->base, &endpoint)) luaL_error(L, "not enough memory");
+    push_store(L, index);
+    key.store = lua_tostring(L, -1);
+    complete = url_token_endpoint(&client->base, &endpoint);
     key.endpoint = endpoint.data;
+    if (complete && key.store != NULL) complete = hash_key(&key, hash);
   }
-  client->token_source = token_source_get(&key, client->transport);
-  buffer_free(&endpoint);
+  if (complete) client->token_source = token_source_get(&key, client->transport);
+  buffer_free(&endpoint); /* nothing has raised since it was filled */
   if (client->token_source == NULL) luaL_error(L, "not enough memory");
+  if (key.store != NULL) lua_pushstring(L, hash);
+  else lua_pushnil(L);
+  lua_setfield(L, index, "token_key");
+  lua_settop(L, top);
 }
 
 /* Pushes a client for the resolved options at index. parent: see set_token_source. [-0, +1] */
 static void new_client(lua_State *L, int index, int parent) {
-  lua_getfield(L, index, "token_store");
-  if (!lua_isnil(L, -1)) luaL_error(L, "token_store: stores of tokens are not part of this version");
-  lua_pop(L, 1);
   struct client *client = lua_newuserdatauv(L, sizeof *client, 1);
   *client = (struct client){
       .base = {.deployment = deployment_option(L, index),
@@ -171,11 +244,12 @@ static void new_client(lua_State *L, int index, int parent) {
       .drop_nulls = strcmp(string_option(L, index, "nulls"), "drop") == 0,
       .wants_events = is_function_option(L, index, "on_event"),
   };
-  client->has_functions = client->wants_events || is_function_option(L, index, "access_token");
+  client->waits_in_lua = client->wants_events || is_function_option(L, index, "access_token") ||
+                         is_table_option(L, index, "token_store") || in_nginx(L);
   lua_pushvalue(L, index);
   lua_setiuservalue(L, -2, 1);
-  if (client->has_functions) open_functions(L);
-  luaL_getmetatable(L, client->has_functions ? FUNCTIONS_METATABLE : METATABLE);
+  if (client->waits_in_lua) open_functions(L);
+  luaL_getmetatable(L, client->waits_in_lua ? LUA_METATABLE : METATABLE);
   lua_setmetatable(L, -2); /* from here on the collector frees what follows */
   client->transport = new_transport(L, index);
   set_token_source(L, client, index, parent);
@@ -291,6 +365,11 @@ static int client_start(lua_State *L) {
 /* Tokens                                                                   */
 /* ======================================================================== */
 
+void client_push_expiry(lua_State *L, const struct token *token) {
+  if (token->expires_at == INT64_MAX) lua_pushnil(L);
+  else lua_pushinteger(L, (lua_Integer)time(NULL) + (lua_Integer)((token->expires_at - clock_boot_ms()) / 1000));
+}
+
 /* Pushes what client:token() gives: expires_at, scopes, source. [-0, +1] */
 static void push_token(lua_State *L, const struct token *token, enum token_kind kind) {
   static const char *const sources[] = {
@@ -302,8 +381,7 @@ static void push_token(lua_State *L, const struct token *token, enum token_kind 
   lua_remove(L, -2);
   lua_pushstring(L, token->value);
   lua_pushstring(L, token->scope);
-  if (token->expires_at == INT64_MAX) lua_pushnil(L);
-  else lua_pushinteger(L, (lua_Integer)time(NULL) + (lua_Integer)((token->expires_at - clock_boot_ms()) / 1000));
+  client_push_expiry(L, token);
   lua_pushstring(L, sources[kind]);
   lua_call(L, 4, 1);
 }

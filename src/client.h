@@ -21,7 +21,7 @@ struct client {
   int max_attempts;
   size_t max_response_bytes;
   bool drop_nulls;
-  bool has_functions; /* access_token or on_event is a Lua function */
+  bool waits_in_lua; /* there are Lua functions among its options, or nginx is to go on meanwhile */
   bool wants_events;
 };
 
@@ -31,10 +31,13 @@ struct client *client_check(lua_State *L, int index);
 /* uipath.connect. [-1, +1] */
 int client_connect(lua_State *L);
 
+/* Pushes when the token expires, in seconds since 1970, or nil. [-0, +1] */
+void client_push_expiry(lua_State *L, const struct token *token);
+
 /* Adds to the table on top what our Lua modules need of clients. [-0, +0] */
 void client_add_internals(lua_State *L);
 
-/* The methods of clients that have no Lua function among their options: get, post, … Pushes the table. [-0, +1] */
+/* The methods of clients that do not wait in Lua: get, post, … Pushes the table. [-0, +1] */
 void client_open(lua_State *L);
 
 #endif

@@ -180,6 +180,14 @@ static void check_token_store(lua_State *L, const char *what) {
     if (!lua_isfunction(L, -1)) luaL_error(L, "%s must have a function '%s'", what, methods[i]);
     lua_pop(L, 1);
   }
+  /* A store of our own says what it lacks. */
+  lua_getfield(L, -1, "check");
+  if (lua_isfunction(L, -1)) {
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 1);
+    if (lua_isstring(L, -1)) luaL_error(L, "%s: %s", what, lua_tostring(L, -1));
+  }
+  lua_pop(L, 1);
 }
 
 /* ======================================================================== */

@@ -18,6 +18,7 @@
      max_attempts max_response_bytes prefetch   whole numbers; never nil
      insecure                   boolean; never nil
      token_store                table
+     token_key                  string, set by client.c where the token_store is used
      on_event                   function
 
    They raise on unknown names, wrong types and values, missing and contradictory options. The message

@@ -78,7 +78,7 @@ int luaopen_uipath(lua_State *L) {
   static const luaL_Reg json_functions[] = {{"decode", decode}, {"encode", encode}, {NULL, NULL}};
   static const struct lazy_name later[] = {
       {"map", "uipath.concurrency"}, {"all", "uipath.concurrency"},       {"endpoints", "uipath.catalogue"},
-      {"scopes_for", "uipath.catalogue"}, {NULL, NULL},
+      {"scopes_for", "uipath.catalogue"}, {"store", "uipath.store"}, {NULL, NULL},
   };
   preload_internal(L);
   call_open(L);

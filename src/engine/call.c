@@ -62,6 +62,11 @@ static void free_reply(struct call_reply *reply) {
   token_release(reply->token);
 }
 
+void call_event_free(struct call_event *event) {
+  token_release(event->token);
+  free(event);
+}
+
 void call_release(struct call *call) {
   if (call == NULL || atomic_fetch_sub_explicit(&call->references, 1, memory_order_acq_rel) != 1) return;
   free_request(&call->request);
@@ -71,7 +76,7 @@ void call_release(struct call *call) {
   free(call->answer.refusal);
   for (struct call_event *event = call->events, *next; event != NULL; event = next) {
     next = event->next;
-    free(event);
+    call_event_free(event);
   }
   free(call);
 }

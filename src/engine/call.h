@@ -92,10 +92,17 @@ struct call_reply {
 };
 
 /* ======================================================================== */
-/* Events for on_event: a list in order, newest last.                       */
+/* Events for on_event and the token store: a list in order, newest last.   */
 /* ======================================================================== */
 
-enum call_event_kind { EVENT_ATTEMPT, EVENT_RETRY, EVENT_TOKEN };
+enum call_event_kind {
+  EVENT_ATTEMPT,
+  EVENT_RETRY,
+  EVENT_TOKEN,
+  EVENT_STORE_SAVE, /* `token` is fresh: the store is to have it */
+  EVENT_STORE_DROP, /* `token` was refused: the store is to have it no longer */
+  EVENT_STORE_RENEW /* `token` serves still but not for long: the owner may look for a later one, and answer as in CALL_ASKING */
+};
 
 struct call_event {
   struct call_event *next;
@@ -106,23 +113,28 @@ struct call_event {
   double delay;       /* EVENT_RETRY: seconds until the next attempt */
   const char *reason; /* EVENT_RETRY: static */
   char message[128];  /* of a failure, without secrets; "" if none */
+  struct token *token; /* EVENT_STORE_…: one reference; else NULL */
 };
+
+/* Frees an event that has been taken. */
+void call_event_free(struct call_event *event);
 
 /* ======================================================================== */
 
 enum call_phase {
   CALL_NEW,    /* the owner fills it in */
   CALL_ACTIVE, /* the engine has it */
-  CALL_ASKING, /* the engine needs a token from the owner's Lua: answer with engine_give_token or engine_refuse_token */
+  CALL_ASKING, /* the engine needs a token from the owner's Lua: answer with engine_give_token, engine_fetch_token or engine_refuse_token */
   CALL_DONE    /* the reply may be read */
 };
 
-/* The owner's answer to CALL_ASKING: one of the two is set. */
+/* The owner's answer to CALL_ASKING: a token, a refusal, or fetch. */
 struct call_answer {
   char *token; /* malloc'ed secret */
   int64_t lifetime_ms;
   char *refusal; /* malloc'ed message: there is no token to be had */
   bool for_all;  /* by anyone who waits for that source, not this call alone */
+  bool fetch;    /* its store has none: the token endpoint is to be asked */
 };
 
 struct call {
@@ -133,6 +145,9 @@ struct call {
   atomic_int references;     /* the owner's and the engine's */
   struct flight *flight;     /* the engine's own half while it is under way */
   struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
+  struct notify_waiter *waiters; /* connections that ask for it; the driver's */
+  uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as is next_numbered */
+  struct call *next_numbered;
   /* The rest is guarded by the engine's mutex. */
   int descriptor;            /* engine_call_fd's, closed with the call; -1: none yet */
   int waiter;                /* that of a thread blocked in engine_await; -1: none */

@@ -15,6 +15,7 @@
 #include "engine_internal.h"
 #include "flight.h"
 #include "loop.h"
+#include "notify.h"
 #include "token_cache.h"
 #include "token_source.h"
 
@@ -29,6 +30,7 @@ struct engine {
   pthread_mutex_t mutex;       /* guards all but `loop`, which belongs to the driver */
   pthread_cond_t changed;      /* for the thread: something to drive, or to stop; for the stopper: the thread has ended */
   struct call *inbox, **inbox_end;
+  bool is_woken;               /* the driver has been told of the inbox, and has not looked since */
   bool driven;                 /* somebody has the loop */
   bool thread_exists;
   bool stopping;
@@ -38,6 +40,8 @@ struct engine {
   int64_t next_timer;          /* likewise, monotonic ms */
   int64_t thread_wakes_at;     /* the thread sleeps at most until then, monotonic ms */
   pthread_mutex_t turning;     /* held by the driver but while it sleeps; taken before `mutex` */
+  struct notify *notify;       /* made at the first asking; the driver has it as loop.notify */
+  bool has_no_notify;          /* there is none to be had */
   struct loop loop;
 };
 
@@ -90,7 +94,10 @@ static void stop_at_exit(void) {
   bool joins = is_free && engine->thread_exists;
   pthread_mutex_unlock(&engine->mutex);
   if (joins) pthread_join(engine->thread, NULL);
-  if (is_free) loop_close(&engine->loop);
+  if (is_free) {
+    notify_close(engine->notify);
+    loop_close(&engine->loop);
+  }
   /* The engine itself stays: threads that outlive this handler may still look at it. */
 }
 
@@ -195,6 +202,10 @@ static void complete(struct engine *engine, struct call *call) {
   set_phase(call, CALL_DONE);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
+  if (engine->loop.notify != NULL) {
+    notify_forget(engine->loop.notify, call);
+    notify_ready(engine->loop.notify, call);
+  }
   call_release(call);
 }
 
@@ -208,6 +219,7 @@ void engine_call_asks(struct call *call) {
   set_phase(call, CALL_ASKING);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
+  if (engine->loop.notify != NULL) notify_ready(engine->loop.notify, call);
 }
 
 void engine_call_goes_on(struct call *call) {
@@ -223,6 +235,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
   if (copy == NULL) return;
   *copy = *event;
   copy->next = NULL;
+  if (copy->token != NULL) token_retain(copy->token);
   struct engine *engine = call->engine;
   pthread_mutex_lock(&engine->mutex);
   *call->events_end = copy;
@@ -230,6 +243,7 @@ void engine_call_event(struct call *call, const struct call_event *event) {
   atomic_store_explicit(&call->has_events, true, memory_order_release);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
+  if (engine->loop.notify != NULL) notify_ready(engine->loop.notify, call);
 }
 
 /* ======================================================================== */
@@ -239,6 +253,8 @@ void engine_call_event(struct call *call, const struct call_event *event) {
 /* Takes one call out of the inbox, with what its owner wants; NULL: it is empty. The inbox's reference is the caller's now. */
 static struct call *take_from_inbox(struct engine *engine, bool *cancelled, struct call_answer *answer) {
   pthread_mutex_lock(&engine->mutex);
+  engine->loop.notify = engine->notify;
+  engine->is_woken = false;
   struct call *call = engine->inbox;
   if (call != NULL) {
     engine->inbox = call->next;
@@ -263,7 +279,8 @@ static void read_inbox(struct engine *engine) {
       if (answer.refusal != NULL && call->flight != NULL) token_cache_give_up(loop, call->flight, answer.refusal, answer.for_all);
     }
     /* A token that took longer than its call could wait serves the next. */
-    if (answer.token != NULL) token_cache_give(loop, call->request.token_source, answer.token, answer.lifetime_ms);
+    if (answer.token != NULL) token_cache_give(loop, call, answer.token, answer.lifetime_ms);
+    if (answer.fetch) token_cache_fetch(loop, call);
     secret_free(answer.token);
     free(answer.refusal);
   }
@@ -303,13 +320,13 @@ static enum engine_wait_result drive_for(struct engine *engine, struct call *con
   }
 }
 
-/* Drives while anything is under way. The caller is the thread and has the loop. */
+/* Drives while anything is under way, or may be asked for by a socket. The caller is the thread and has the loop. */
 static void drive_until_idle(struct engine *engine) {
   bool goes_on = true;
   while (goes_on) {
     turn(engine);
     pthread_mutex_lock(&engine->mutex);
-    goes_on = !engine->stopping && (engine->loop.under_way > 0 || engine->inbox != NULL);
+    goes_on = !engine->stopping && (engine->loop.under_way > 0 || engine->inbox != NULL || engine->notify != NULL);
     pthread_mutex_unlock(&engine->mutex);
     if (goes_on) {
       int patience = loop_patience(&engine->loop, LONGEST_SLEEP_MS);
@@ -327,7 +344,7 @@ static void leave_loop(struct engine *engine) {
 
 /* Whether there is something to drive, now. With the mutex held, nobody driving. */
 static bool has_work(const struct engine *engine) {
-  return engine->inbox != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
+  return engine->inbox != NULL || engine->notify != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
 }
 
 /* Sleeps until something changes or the next timer is due; one that is due already is the driver's business. With the mutex held. */
@@ -425,8 +442,20 @@ static enum engine_wait_result lead(struct engine *engine, struct call *const *c
   return result;
 }
 
+/* Sees to it that somebody looks into the inbox. With the mutex held. */
+static void announce(struct engine *engine) {
+  if (!engine->driven) {
+    call_thread(engine);
+  } else if (!engine->is_woken) {
+    /* The driver empties the inbox before it sleeps: once is enough for all that comes until it looks. */
+    engine->is_woken = true;
+    loop_wake(&engine->loop);
+  }
+}
+
 /* Leaves the driving to another and sleeps until told. With the mutex held on entry and return. */
 static enum engine_wait_result follow(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  if (engine->inbox != NULL) announce(engine);
   int64_t left = caller_sleep(deadline);
   if (left <= 0) return ENGINE_WAIT_TIMEOUT;
   int descriptor = new_descriptor();
@@ -492,7 +521,7 @@ enum engine_wait_result engine_await(struct call *const *calls, size_t count, in
 /* Handing over                                                             */
 /* ======================================================================== */
 
-/* Puts the call where the driver looks. With the mutex held. */
+/* Puts the call where the driver looks; unless the caller waits, which announces it too, somebody is told to look. With the mutex held. */
 static void post(struct engine *engine, struct call *call, bool caller_waits) {
   if (!call->in_inbox) {
     call->in_inbox = true;
@@ -500,8 +529,7 @@ static void post(struct engine *engine, struct call *call, bool caller_waits) {
     *engine->inbox_end = call_retain(call);
     engine->inbox_end = &call->next;
   }
-  if (engine->driven) loop_wake(&engine->loop);
-  else if (!caller_waits) call_thread(engine);
+  if (!caller_waits) announce(engine);
 }
 
 void engine_submit(struct call *call, bool caller_waits) {
@@ -558,8 +586,10 @@ static void answer(struct call *call, struct call_answer given) {
   if (engine != NULL) {
     pthread_mutex_lock(&engine->mutex);
     enum call_phase phase = call_phase(call);
-    bool is_wanted = phase == CALL_ASKING || (phase == CALL_DONE && given.token != NULL);
-    if (is_wanted && !engine->stopping && call->answer.token == NULL && call->answer.refusal == NULL) {
+    bool is_offer = given.token != NULL || given.fetch;
+    bool is_wanted = phase == CALL_ASKING || (is_offer && (phase == CALL_DONE || token_source_store(call->request.token_source) != NULL));
+    bool is_first = call->answer.token == NULL && call->answer.refusal == NULL && !call->answer.fetch;
+    if (is_wanted && is_first && !engine->stopping) {
       call->answer = given;
       given = (struct call_answer){0};
       if (phase == CALL_ASKING) set_phase(call, CALL_ACTIVE);
@@ -580,6 +610,10 @@ void engine_refuse_token(struct call *call, const char *message, bool for_all) {
   answer(call, (struct call_answer){.refusal = strdup(message), .for_all = for_all});
 }
 
+void engine_fetch_token(struct call *call) {
+  answer(call, (struct call_answer){.fetch = true});
+}
+
 /* Takes the list; with the mutex held, or where nobody else has the call. */
 static struct call_event *take_events(struct call *call) {
   struct call_event *events = call->events;
@@ -587,6 +621,23 @@ static struct call_event *take_events(struct call *call) {
   call->events_end = &call->events;
   atomic_store_explicit(&call->has_events, false, memory_order_release);
   return events;
+}
+
+bool engine_notify(struct call *call, const char **address, uint64_t *number) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return false;
+  pthread_mutex_lock(&engine->mutex);
+  if (engine->notify == NULL && !engine->has_no_notify && !engine->stopping) {
+    engine->notify = notify_open(&engine->loop.timers);
+    engine->has_no_notify = engine->notify == NULL;
+    if (engine->notify != NULL) announce(engine);
+  }
+  struct notify *notify = engine->thread_exists && !engine->stopping ? engine->notify : NULL;
+  pthread_mutex_unlock(&engine->mutex);
+  if (notify == NULL) return false;
+  *address = notify_address(notify);
+  *number = notify_number(notify, call);
+  return true;
 }
 
 struct call_event *engine_take_events(struct call *call) {

@@ -13,7 +13,7 @@
 #include "transport.h"
 
 /* Hands a filled-in call over; never blocks on the network, never fails (a failure becomes the call's reply). caller_waits: engine_await
-   follows at once, so that no thread need be woken. After this the request belongs to the engine until CALL_DONE. */
+   or a question to the socket of engine_notify follows at once, so that no thread need be woken. After this the request belongs to the engine until CALL_DONE. */
 void engine_submit(struct call *call, bool caller_waits);
 
 enum engine_wait_result {
@@ -40,7 +40,17 @@ int engine_call_fd(struct call *call);
 void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms);
 void engine_refuse_token(struct call *call, const char *message, bool for_all);
 
-/* Takes the events recorded so far, oldest first; the caller frees each with free(). */
+/* For a call with a token store, which has no token that serves: has one fetched. Like a token it is welcome even when the call has ended. */
+void engine_fetch_token(struct call *call);
+
+/* Whether the call is done, asking, or has events to take. */
+bool engine_is_ready(struct call *call);
+
+/* For event loops that can wait for nothing but a socket (see notify.h): where to ask for the call, and by which number. From the first asking on
+   the engine's thread drives all the time. false: there is no such socket; number 0: the call is done. */
+bool engine_notify(struct call *call, const char **address, uint64_t *number);
+
+/* Takes the events recorded so far, oldest first; the caller frees each with call_event_free. */
 struct call_event *engine_take_events(struct call *call);
 
 #endif

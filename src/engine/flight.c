@@ -314,7 +314,7 @@ void flight_token_failed(struct flight *flight, const struct token_failure *fail
 static void act(struct flight *flight, enum exchange_action action) {
   switch (action) {
     case EXCHANGE_RENEW_TOKEN:
-      token_cache_refuse(flight->loop, flight->call->request.token_source, flight->token);
+      token_cache_refuse(flight);
       token_cache_request(flight->loop, flight);
       break;
     case EXCHANGE_GET_TOKEN:

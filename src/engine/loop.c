@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "flight.h"
+#include "notify.h"
 #include "pace.h"
 #include "token_cache.h"
 
@@ -122,6 +123,7 @@ void loop_turn(struct loop *loop) {
   } while (loop->has_started);
   read_ends(loop);
   if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
+  if (loop->notify != NULL) notify_flush(loop->notify);
 }
 
 int loop_patience(const struct loop *loop, int64_t longest_ms) {
@@ -136,7 +138,13 @@ int loop_patience(const struct loop *loop, int64_t longest_ms) {
 
 bool loop_sleep(struct loop *loop, int timeout_ms) {
   int ready = 0;
-  curl_multi_poll(loop->multi, NULL, 0, timeout_ms, &ready);
+  if (loop->notify == NULL) {
+    curl_multi_poll(loop->multi, NULL, 0, timeout_ms, &ready);
+    return ready > 0;
+  }
+  struct curl_waitfd waiters = {.fd = notify_descriptor(loop->notify), .events = CURL_WAIT_POLLIN};
+  curl_multi_poll(loop->multi, &waiters, 1, timeout_ms, &ready);
+  if (waiters.revents != 0) notify_serve(loop->notify);
   return ready > 0;
 }
 

@@ -13,6 +13,7 @@
 
 struct engine;
 struct flight;
+struct notify;
 struct service;
 struct token_cache;
 
@@ -40,6 +41,7 @@ struct loop {
   struct flight *flights;       /* all of them */
   struct token_cache *tokens;   /* all of them */
   struct service *services;     /* all of them: see pace.h */
+  struct notify *notify;        /* the engine's, once it has one: served while the loop sleeps */
   uint64_t random_state;
 };
 
@@ -55,7 +57,7 @@ void loop_turn(struct loop *loop);
 /* How long loop_sleep may sleep for the sake of the timers: ms, at most `longest`. */
 int loop_patience(const struct loop *loop, int64_t longest_ms);
 
-/* Waits for the network, or loop_wake, at most timeout_ms. Gives whether the network woke it. */
+/* Waits for the network, those who ask by loop->notify, or loop_wake, at most timeout_ms. Gives whether one of the first two woke it. */
 bool loop_sleep(struct loop *loop, int timeout_ms);
 
 /* Ends a loop_sleep, now or the next: the one function here that any thread may call. */

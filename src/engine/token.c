@@ -75,7 +75,7 @@ static bool same(const char *one, const char *other) {
 static bool has_key(const struct token_source *source, const struct token_key *key, const struct transport_settings *transport) {
   return source->kind == key->kind && source->owner == key->owner && same(source->endpoint, key->endpoint) &&
          same(source->client_id, key->client_id) && same(source->client_secret, key->client_secret) &&
-         same(source->scope, key->scope) &&
+         same(source->scope, key->scope) && same(source->store, key->store) &&
          same(source->fixed == NULL ? NULL : source->fixed->value, key->access_token) &&
          transport_settings_equal(source->transport, transport);
 }
@@ -86,6 +86,7 @@ static void free_source(struct token_source *source) {
   free(source->client_id);
   secret_free(source->client_secret);
   free(source->scope);
+  free(source->store);
   token_release(source->fixed);
   transport_settings_release(source->transport);
   free(source);
@@ -105,7 +106,8 @@ static struct token_source *new_source(const struct token_key *key, struct trans
   source->owner = key->owner;
   source->transport = transport_settings_retain(transport);
   bool copied = copy(&source->endpoint, key->endpoint) && copy(&source->client_id, key->client_id) &&
-                copy(&source->client_secret, key->client_secret) && copy(&source->scope, key->scope);
+                copy(&source->client_secret, key->client_secret) && copy(&source->scope, key->scope) &&
+                copy(&source->store, key->store);
   if (copied && key->access_token != NULL) {
     source->fixed = token_new(key->access_token, NULL, 0, -1);
     copied = source->fixed != NULL;
@@ -165,6 +167,10 @@ void token_sources_before_fork(void) {
 
 void token_sources_after_fork(void) {
   pthread_mutex_unlock(&sources_mutex);
+}
+
+const char *token_source_store(const struct token_source *source) {
+  return source->store;
 }
 
 enum token_kind token_source_kind(const struct token_source *source) {

@@ -40,6 +40,7 @@ struct token_key {
   const char *scope;         /* normalised: words separated by one space; "" if none */
   const char *access_token;  /* TOKEN_FIXED */
   uint64_t owner;            /* TOKEN_FUNCTION: never shared; a number of its own */
+  const char *store;         /* TOKEN_CLIENT_CREDENTIALS: which token store is asked before the endpoint, by the owner's Lua; NULL: none */
 };
 
 /* The source for key over these transport settings, with one reference more: the existing one, or a new one. Thread-safe. NULL: no memory.
@@ -51,6 +52,9 @@ struct token_source *token_source_retain(struct token_source *source);
 void token_source_release(struct token_source *source);
 
 enum token_kind token_source_kind(const struct token_source *source);
+
+/* key's store, or NULL. */
+const char *token_source_store(const struct token_source *source);
 
 /* A new token with one reference, copying value and scope (NULL allowed); lifetime_ms < 0: never expires. NULL: no memory. */
 struct token *token_new(const char *value, const char *scope, int64_t now, int64_t lifetime_ms);

@@ -14,6 +14,8 @@
 #define LONGEST_RENEWAL_DELAY_MS 60000
 /* A fetch that no call waits for. */
 #define BACKGROUND_TIMEOUT_MS 60000
+/* With a store: how often an owner is asked to look for a later token, once this one is near its end. */
+#define RENEWAL_QUESTION_MS 30000
 /* How often a source without a token is looked at, whether anybody still uses it. */
 #define ABANDONED_CHECK_MS 60000
 
@@ -30,6 +32,11 @@ struct token_cache {
   struct timer renewal;
   struct buffer form;          /* the fetch's body: holds the secret */
   int failed_renewals;         /* in a row */
+  /* With a store. */
+  const struct call *fetcher;  /* whose owner has had it fetched, for comparison only: the first choice to save it */
+  struct token *refused;       /* the last that was; the store may not know yet */
+  bool is_unsaved;             /* nobody was there to save `token` when it came */
+  int64_t next_question;       /* clock_boot_ms: not before then is an owner asked to look for a later token */
   struct token_cache *next;    /* in loop->tokens */
 };
 
@@ -101,6 +108,7 @@ static void free_cache(struct token_cache *cache) {
   transfer_free(&cache->job.transfer);
   buffer_wipe(&cache->form);
   token_release(cache->token);
+  token_release(cache->refused);
   cache->source->cache = NULL;
   token_source_release(cache->source);
   free(cache);
@@ -120,13 +128,19 @@ static void set_renewal(struct token_cache *cache, int64_t boot_ms) {
   timers_set(&cache->loop->timers, &cache->renewal, clock_monotonic_ms() + (boot_ms - clock_boot_ms()));
 }
 
+/* Whether the endpoint is asked for the next token ahead of time. With a store that is for an owner's Lua to say: all who share it should not. */
+static bool renews_by_itself(const struct token_cache *cache) {
+  return cache->source->kind == TOKEN_CLIENT_CREDENTIALS && cache->source->store == NULL;
+}
+
 /* Takes over a fresh token (one reference) and lets those go on who wait for it. */
 static void take_token(struct token_cache *cache, struct token *token) {
   token_release(cache->token);
   cache->token = token;
   cache->failed_renewals = 0;
-  bool renews = cache->source->kind == TOKEN_CLIENT_CREDENTIALS;
-  set_renewal(cache, renews ? token->renew_at : INT64_MAX);
+  cache->is_unsaved = false;
+  cache->next_question = token->renew_at;
+  set_renewal(cache, renews_by_itself(cache) ? token->renew_at : INT64_MAX);
   tell_ready(cache);
 }
 
@@ -192,6 +206,14 @@ static void record_fetch(struct token_cache *cache, const struct transfer_end *e
     if (flight->call->request.wants_events) engine_call_event(flight->call, &event);
 }
 
+/* The call whose owner is to save a token that has come: the one that asked for it, which its owner waits for, else any that waits; else NULL. */
+static struct call *choose_saver(const struct token_cache *cache) {
+  struct call *saver = NULL;
+  for (const struct flight *flight = cache->waiters; flight != NULL; flight = flight->next_waiter)
+    if (saver == NULL || flight->call == cache->fetcher) saver = flight->call;
+  return saver;
+}
+
 /* The token endpoint's last word. */
 static void read_reply(struct token_cache *cache, const struct transfer_end *end) {
   const struct buffer *body = &cache->job.transfer.reply_body;
@@ -199,7 +221,11 @@ static void read_reply(struct token_cache *cache, const struct transfer_end *end
   bool got = token_reply_read(end->status, body->data == NULL ? "" : body->data, body->length, clock_boot_ms(), cache->source, &reply);
   end_fetch(cache);
   if (got) {
+    struct call *saver = cache->source->store == NULL ? NULL : choose_saver(cache);
+    struct call_event save = {.kind = EVENT_STORE_SAVE, .token = reply.token};
+    if (saver != NULL) engine_call_event(saver, &save);
     take_token(cache, token_retain(reply.token));
+    cache->is_unsaved = cache->source->store != NULL && saver == NULL;
   } else {
     fail_fetch(cache, &(struct token_failure){.error = CALL_AUTH,
                                               .message = reply.message == NULL ? "not enough memory" : reply.message,
@@ -266,8 +292,7 @@ static void on_renewal(void *owner) {
     free_cache(cache);
     return;
   }
-  bool renews = cache->source->kind == TOKEN_CLIENT_CREDENTIALS && cache->token != NULL;
-  if (renews) fetch(cache, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
+  if (renews_by_itself(cache) && cache->token != NULL) fetch(cache, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
   else set_renewal(cache, INT64_MAX);
 }
 
@@ -293,6 +318,18 @@ static struct token_cache *cache_of(struct loop *loop, struct token_source *sour
   return cache;
 }
 
+/* What is to be done for the store is the owner's to do, whose call has a token and goes on. */
+static void tend_store(struct token_cache *cache, struct call *call) {
+  int64_t now = clock_boot_ms();
+  if (cache->is_unsaved) {
+    cache->is_unsaved = false;
+    engine_call_event(call, &(struct call_event){.kind = EVENT_STORE_SAVE, .token = cache->token});
+  }
+  if (now < cache->next_question) return;
+  cache->next_question = now + RENEWAL_QUESTION_MS;
+  engine_call_event(call, &(struct call_event){.kind = EVENT_STORE_RENEW, .token = cache->token});
+}
+
 void token_cache_request(struct loop *loop, struct flight *flight) {
   struct token_source *source = flight->call->request.token_source;
   if (source->fixed != NULL) {
@@ -305,30 +342,63 @@ void token_cache_request(struct loop *loop, struct flight *flight) {
     return;
   }
   if (is_usable(cache->token)) {
+    if (source->store != NULL) tend_store(cache, flight->call);
     flight_token_ready(flight, cache->token);
     return;
   }
   join(cache, flight);
-  if (source->kind == TOKEN_FUNCTION) {
+  if (source->kind == TOKEN_FUNCTION || (source->store != NULL && !cache->fetching)) {
     engine_call_asks(flight->call);
   } else {
     fetch(cache, flight->call->request.max_attempts, flight->job.exchange.deadline_ms);
   }
 }
 
-void token_cache_refuse(struct loop *loop, struct token_source *source, const struct token *token) {
-  struct token_cache *cache = source->fixed != NULL ? NULL : cache_of(loop, source);
-  if (cache == NULL || cache->token != token) return;
+void token_cache_refuse(struct flight *flight) {
+  struct token_source *source = flight->call->request.token_source;
+  struct token *token = flight->token;
+  struct token_cache *cache = source->fixed != NULL ? NULL : cache_of(flight->loop, source);
+  if (cache == NULL) return;
+  if (source->store != NULL) {
+    /* The store may have it from us, or from another process. */
+    engine_call_event(flight->call, &(struct call_event){.kind = EVENT_STORE_DROP, .token = token});
+    token_release(cache->refused);
+    cache->refused = token_retain(token);
+  }
+  if (cache->token != token) return;
   token_release(cache->token);
   cache->token = NULL;
   set_renewal(cache, INT64_MAX);
 }
 
-void token_cache_give(struct loop *loop, struct token_source *source, const char *value, int64_t lifetime_ms) {
+static bool is_same(const struct token *token, const char *value) {
+  return token != NULL && strcmp(token->value, value) == 0;
+}
+
+void token_cache_give(struct loop *loop, struct call *call, const char *value, int64_t lifetime_ms) {
+  struct token_source *source = call->request.token_source;
   struct token_cache *cache = cache_of(loop, source);
-  struct token *token = cache == NULL ? NULL : token_new(value, NULL, clock_boot_ms(), lifetime_ms);
-  if (token != NULL) take_token(cache, token);
-  else if (cache != NULL) tell_failed(cache, &no_memory);
+  if (cache == NULL || (source->store != NULL && is_usable(cache->token) && is_same(cache->token, value))) return;
+  struct token *token = token_new(value, NULL, clock_boot_ms(), lifetime_ms);
+  if (token == NULL) {
+    tell_failed(cache, &no_memory);
+  } else if (source->store != NULL && (!is_usable(token) || is_same(cache->refused, value))) {
+    /* The store lags behind. */
+    token_release(token);
+    token_cache_fetch(loop, call);
+  } else {
+    take_token(cache, token);
+  }
+}
+
+void token_cache_fetch(struct loop *loop, struct call *call) {
+  struct token_cache *cache = cache_of(loop, call->request.token_source);
+  if (cache == NULL) return;
+  struct flight *flight = call->flight;
+  cache->fetcher = call;
+  if (flight != NULL && flight->waits_for_token) fetch(cache, call->request.max_attempts, flight->job.exchange.deadline_ms);
+  else if (!is_usable(cache->token) || clock_boot_ms() >= cache->token->renew_at)
+    fetch(cache, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
 }
 
 void token_cache_give_up(struct loop *loop, struct flight *flight, const char *message, bool for_all) {

@@ -12,11 +12,14 @@ void token_cache_request(struct loop *loop, struct flight *flight);
 /* The flight no longer waits. */
 void token_cache_leave(struct flight *flight);
 
-/* The server refused this very token: it is dropped, if it is still the current one. */
-void token_cache_refuse(struct loop *loop, struct token_source *source, const struct token *token);
+/* The server refused the very token that the flight was sent with: it is dropped, if it is still the current one. */
+void token_cache_refuse(struct flight *flight);
 
-/* The owner's Lua has a token (copied). */
-void token_cache_give(struct loop *loop, struct token_source *source, const char *value, int64_t lifetime_ms);
+/* The owner's Lua has a token (copied) for the call's source. */
+void token_cache_give(struct loop *loop, struct call *call, const char *value, int64_t lifetime_ms);
+
+/* Or its token store has none: one is fetched, for the call if that waits still, else for those to come. */
+void token_cache_fetch(struct loop *loop, struct call *call);
 
 /* Or it has none, for the flight that waits or, for_all, for all that wait for the same source: message says why. */
 void token_cache_give_up(struct loop *loop, struct flight *flight, const char *message, bool for_all);

@@ -9,7 +9,7 @@ struct engine;
 struct token_source {
   int references; /* guarded by token.c */
   enum token_kind kind;
-  char *endpoint, *client_id, *client_secret, *scope;
+  char *endpoint, *client_id, *client_secret, *scope, *store;
   uint64_t owner;
   struct transport_settings *transport;
   struct token *fixed; /* TOKEN_FIXED: the token, from the beginning */

@@ -2,12 +2,15 @@
 --
 -- Each runs a few workers, every one in a coroutine of its own, a task. A call that is made directly on a task's thread yields itself
 -- (src/task.h) and the others go on; the scheduler here blocks for all calls that are waited for, and resumes a task when its call is
--- done. A map within a map yields its workers to the same scheduler.
+-- done. A map within a map yields its workers to the same scheduler. In nginx light threads take the place of all this, where it has them.
 
 local internal = require "uipath.internal"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
+
+local in_nginx = type(rawget(_G, "ngx")) == "table" and rawget(_G, "ngx").get_phase
+local run_in_nginx = in_nginx and require("uipath.nginx").run
 
 local concurrency = {}
 
@@ -180,6 +183,7 @@ end
 ---@param count integer
 ---@param worker fun(number: integer): boolean?
 local function run(count, worker)
+  if run_in_nginx and run_in_nginx(count, worker) then return end
   local parent = internal.this_task()
   local group = new_group(count, worker, parent)
   if parent then

@@ -1,40 +1,13 @@
--- Clients that have Lua functions among their options: access_token, on_event. Such a function may yield, call other clients or
--- fail, so it must be called from Lua: these are the methods that do so while they wait. Everything else is the plain client's.
+-- Clients that wait in Lua: those that have functions among their options (access_token, on_event, token_store), and all of nginx's. Such
+-- a function may yield, call other clients or fail, and nginx's event loop goes on while a coroutine waits, so both must be done from Lua:
+-- these are the methods that do so. Everything else is the plain client's.
 
+local callback = require "uipath.callback"
 local internal = require "uipath.internal"
 
--- The functions that are at work, each with the coroutines in which it is.
-local at_work = setmetatable({}, { __mode = "k" })
--- The on_event functions whose failure has been reported.
-local has_failed = setmetatable({}, { __mode = "k" })
-
--- Calls one of the options' functions.
----@return boolean ok
----@return any ... its results, or what it raised
-local function call_function(option, ...)
-  local here = coroutine.running() or "main"
-  local coroutines = at_work[option] or setmetatable({}, { __mode = "k" })
-  at_work[option], coroutines[here] = coroutines, true
-  local function over(...)
-    coroutines[here] = nil
-    return ...
-  end
-  return over(pcall(option, ...))
-end
-
--- Whether we are inside the function: it is at work in this coroutine, or in one that waits for this one.
-local function is_inside(option)
-  local here = coroutine.running() or "main"
-  for each in pairs(at_work[option] or {}) do
-    if each == here or each == "main" or coroutine.status(each) == "normal" then return true end
-  end
-  return false
-end
-
--- Whether a function was ended by lua's own handler of Ctrl-C: that is meant for the script, and not the function's failure.
-local function is_interruption(err)
-  return type(err) == "string" and err:find("interrupted!$") ~= nil
-end
+-- Blocks, or in nginx's Lua lets the worker go on.
+local in_nginx = type(rawget(_G, "ngx")) == "table" and rawget(_G, "ngx").get_phase
+local await = in_nginx and require("uipath.nginx").await or internal.step
 
 -- Ends the call and passes on what a function has raised.
 local function give_way(call, err)
@@ -42,17 +15,18 @@ local function give_way(call, err)
   error(err, 0)
 end
 
--- Tells on_event what has happened. A call is not lost because that fails: the first failure is reported, once.
-local function tell(call, on_event)
-  if not on_event then return end
+-- Tells on_event and the token store what has happened. A call is not lost because one of them fails.
+local function tell(call, options)
+  local on_event, key = options.on_event, options.token_key
+  if not on_event and not key then return end
   for _, event in ipairs(internal.events(call)) do
+    if event.store then
+      require("uipath.token_store").tend(call, options.token_store, key, event)
     -- The events of calls that on_event itself makes would have no end.
-    local ok, err = true, nil
-    if not is_inside(on_event) then ok, err = call_function(on_event, event) end
-    if not ok and is_interruption(err) then give_way(call, err) end
-    if not ok and not has_failed[on_event] then
-      has_failed[on_event] = true
-      io.stderr:write("uipath: on_event failed: ", tostring(err), "\n")
+    elseif on_event and not callback.is_inside(on_event) then
+      local ok, err = callback.call(on_event, event)
+      if not ok and callback.is_interruption(err) then give_way(call, err) end
+      if not ok then callback.report(on_event, "on_event", err) end
     end
   end
 end
@@ -68,13 +42,18 @@ local function objection(ok, token, seconds)
 end
 
 -- Answers a call that needs a token.
-local function answer(call, access_token)
-  if is_inside(access_token) then
+local function answer(call, options)
+  local access_token = options.access_token
+  if options.token_key then
+    require("uipath.token_store").answer(call, options.token_store, options.token_key)
+    return
+  end
+  if callback.is_inside(access_token) then
     internal.refuse(call, "the access_token function called the client that it is for")
     return
   end
-  local ok, token, seconds = call_function(access_token)
-  if not ok and is_interruption(token) then give_way(call, token) end
+  local ok, token, seconds = callback.call(access_token)
+  if not ok and callback.is_interruption(token) then give_way(call, token) end
   local why = objection(ok, token, seconds)
   if why then
     internal.refuse(call, "access_token: " .. why, true)
@@ -85,11 +64,12 @@ end
 
 -- Waits until the call is "done" or "asking", has "events", or the time is over ("timeout"). A task lets others go on meanwhile.
 local function step(call, seconds)
-  if seconds ~= 0 and internal.this_task() then
+  local task = seconds ~= 0 and internal.this_task()
+  if task and not task.light then
     coroutine.yield(call, seconds, "without results")
     seconds = 0
   end
-  return internal.step(call, seconds)
+  return await(call, seconds)
 end
 
 -- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
@@ -99,10 +79,13 @@ local function drive(call, seconds)
   local deadline = seconds and internal.now() + seconds
   while true do
     local state = step(call, deadline and math.max(0, deadline - internal.now()))
-    tell(call, options.on_event)
-    if state == "done" then return true end
+    tell(call, options)
+    if state == "done" then
+      if options.token_key then require("uipath.token_store").finish(call) end
+      return true
+    end
     if state == "timeout" then return false end
-    if state == "asking" then answer(call, options.access_token) end
+    if state == "asking" then answer(call, options) end
   end
 end
 
@@ -112,7 +95,7 @@ local function finish(call)
 end
 
 local function run(client, method, path, options, body)
-  return finish(internal.start(client, method, path, options, body))
+  return finish(internal.begin(client, method, path, options, body))
 end
 
 local methods = {}

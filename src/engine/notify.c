@@ -1,0 +1,337 @@
+#include "notify.h"
+
+#ifdef __linux__
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "text.h"
+
+/* Numbers come one after the other: as many calls at once as there are buckets and none shares one. */
+#define BUCKETS 1024
+#define LONGEST_QUESTION 48
+#define EVENTS_AT_ONCE 64
+
+struct notify {
+  int epoll;
+  int listener;
+  int file;                    /* of the socket, whose name is gone: it is reached by this descriptor */
+  char address[48];
+  struct timers *timers;       /* the driver's */
+  struct notify_waiter *waiters; /* all connections */
+  struct notify_waiter *ready, **ready_end; /* those to be answered, by next_of_call, in their order */
+  pthread_mutex_t mutex;       /* guards the rest */
+  uint64_t last_number;
+  struct call *numbered[BUCKETS]; /* by number, chained by next_numbered; not counted: the engine holds what is not done */
+};
+
+/* A connection, with the question that is open on it. */
+struct notify_waiter {
+  struct notify *notify;
+  int socket;
+  struct call *call;           /* one reference; NULL: there is no question */
+  struct notify_waiter *next_of_call;
+  bool is_ready;               /* in the notify's list of that name instead of the call's */
+  struct timer deadline;
+  char question[LONGEST_QUESTION];
+  size_t length;
+  struct notify_waiter *previous, *next;
+};
+
+/* ======================================================================== */
+/* The socket                                                               */
+/* ======================================================================== */
+
+/* Binds the socket to a name in a private folder below `parent` and takes the name away again, keeping the file open. */
+static bool bind_below(struct notify *notify, const char *parent) {
+  char folder[80];
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  if ((size_t)snprintf(folder, sizeof folder, "%s/uipath.XXXXXX", parent) >= sizeof folder || mkdtemp(folder) == NULL) return false;
+  snprintf(name.sun_path, sizeof name.sun_path, "%s/socket", folder);
+  if (bind(notify->listener, (struct sockaddr *)&name, sizeof name) == 0) {
+    notify->file = open(name.sun_path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    unlink(name.sun_path);
+  }
+  rmdir(folder);
+  if (notify->file < 0) return false;
+  snprintf(notify->address, sizeof notify->address, "unix:/proc/self/fd/%d", notify->file);
+  return access(notify->address + strlen("unix:"), F_OK) == 0;
+}
+
+/* Binds a socket in the first folder that lets us. */
+static bool bind_somewhere(struct notify *notify) {
+  const char *const parents[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
+  for (size_t i = 0; i < sizeof parents / sizeof parents[0]; i++) {
+    if (parents[i] == NULL || parents[i][0] != '/') continue;
+    notify->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (notify->listener < 0) return false;
+    if (bind_below(notify, parents[i])) return listen(notify->listener, SOMAXCONN) == 0;
+    close(notify->listener);
+    notify->listener = -1;
+    if (notify->file >= 0) close(notify->file);
+    notify->file = -1;
+  }
+  return false;
+}
+
+/* Has epoll report what can be read from the descriptor. waiter: NULL for the listener. */
+static bool watch(const struct notify *notify, int descriptor, struct notify_waiter *waiter) {
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = waiter};
+  return epoll_ctl(notify->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
+}
+
+struct notify *notify_open(struct timers *timers) {
+  struct notify *notify = calloc(1, sizeof *notify);
+  if (notify == NULL) return NULL;
+  notify->timers = timers;
+  notify->ready_end = &notify->ready;
+  notify->listener = notify->file = -1;
+  pthread_mutex_init(&notify->mutex, NULL);
+  notify->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (notify->epoll >= 0 && bind_somewhere(notify) && watch(notify, notify->listener, NULL)) return notify;
+  notify_close(notify);
+  return NULL;
+}
+
+static void close_waiter(struct notify_waiter *waiter);
+
+void notify_close(struct notify *notify) {
+  if (notify == NULL) return;
+  for (struct notify_waiter *waiter = notify->waiters, *next; waiter != NULL; waiter = next) {
+    next = waiter->next;
+    close_waiter(waiter);
+  }
+  if (notify->epoll >= 0) close(notify->epoll);
+  if (notify->listener >= 0) close(notify->listener);
+  if (notify->file >= 0) close(notify->file);
+  pthread_mutex_destroy(&notify->mutex);
+  free(notify);
+}
+
+const char *notify_address(const struct notify *notify) {
+  return notify->address;
+}
+
+int notify_descriptor(const struct notify *notify) {
+  return notify->epoll;
+}
+
+/* ======================================================================== */
+/* Numbers                                                                  */
+/* ======================================================================== */
+
+uint64_t notify_number(struct notify *notify, struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  /* One that ends right now is either seen here as done, or found here by notify_forget, which comes after it. */
+  if (call->number == 0 && call_phase(call) != CALL_DONE) {
+    call->number = ++notify->last_number;
+    struct call **bucket = &notify->numbered[call->number % BUCKETS];
+    call->next_numbered = *bucket;
+    *bucket = call;
+  }
+  uint64_t number = call_phase(call) == CALL_DONE ? 0 : call->number;
+  pthread_mutex_unlock(&notify->mutex);
+  return number;
+}
+
+void notify_forget(struct notify *notify, struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  if (call->number != 0) {
+    struct call **link = &notify->numbered[call->number % BUCKETS];
+    while (*link != NULL && *link != call) link = &(*link)->next_numbered;
+    if (*link != NULL) *link = call->next_numbered;
+  }
+  pthread_mutex_unlock(&notify->mutex);
+}
+
+/* The call of that number, with a reference for the caller; NULL: it is over. */
+static struct call *find(struct notify *notify, uint64_t number) {
+  pthread_mutex_lock(&notify->mutex);
+  struct call *call = notify->numbered[number % BUCKETS];
+  while (call != NULL && call->number != number) call = call->next_numbered;
+  if (call != NULL) call_retain(call);
+  pthread_mutex_unlock(&notify->mutex);
+  return call;
+}
+
+/* ======================================================================== */
+/* Questions and answers                                                    */
+/* ======================================================================== */
+
+/* Takes the question back, if there is one. */
+static void stop_waiting(struct notify_waiter *waiter) {
+  struct call *call = waiter->call;
+  if (call == NULL) return;
+  struct notify *notify = waiter->notify;
+  struct notify_waiter **link = waiter->is_ready ? &notify->ready : &call->waiters;
+  while (*link != waiter) link = &(*link)->next_of_call;
+  *link = waiter->next_of_call;
+  if (waiter->is_ready && *link == NULL) notify->ready_end = link;
+  waiter->call = NULL;
+  waiter->is_ready = false;
+  timers_clear(notify->timers, &waiter->deadline);
+  call_release(call);
+}
+
+/* Sends an answer. Where that fails the end of file is still to come, and ends the connection. */
+static void answer(struct notify_waiter *waiter, const char *text) {
+  stop_waiting(waiter);
+  if (send(waiter->socket, text, 2, MSG_NOSIGNAL) != 2) shutdown(waiter->socket, SHUT_RDWR);
+}
+
+static void on_deadline(void *owner) {
+  answer(owner, "0\n");
+}
+
+void notify_ready(struct notify *notify, struct call *call) {
+  struct notify_waiter *first = call->waiters;
+  call->waiters = NULL;
+  *notify->ready_end = first;
+  for (; first != NULL; first = first->next_of_call) {
+    first->is_ready = true;
+    notify->ready_end = &first->next_of_call;
+  }
+}
+
+void notify_flush(struct notify *notify) {
+  while (notify->ready != NULL) answer(notify->ready, "1\n");
+}
+
+/* The digits at *text, which is moved behind them; UINT64_MAX: there are none, or too many. */
+static uint64_t read_digits(const char **text) {
+  uint64_t number = 0;
+  const char *begin = *text;
+  for (; text_is_digit(**text); (*text)++) number = number * 10 + (uint64_t)(**text - '0');
+  return *text == begin || *text - begin > 18 ? UINT64_MAX : number;
+}
+
+/* Deals with one line. false: it is no question. */
+static bool ask(struct notify_waiter *waiter, const char *line) {
+  uint64_t number = read_digits(&line);
+  if (number == UINT64_MAX || *line++ != ' ' || waiter->call != NULL) return false;
+  uint64_t milliseconds = read_digits(&line);
+  if (milliseconds > INT64_MAX / 2 || *line != '\n') return false;
+
+  struct call *call = find(waiter->notify, number);
+  if (call == NULL || engine_is_ready(call)) {
+    call_release(call);
+    answer(waiter, "1\n");
+    return true;
+  }
+  waiter->call = call;
+  waiter->next_of_call = call->waiters;
+  call->waiters = waiter;
+  if (milliseconds > 0) timers_set(waiter->notify->timers, &waiter->deadline, clock_monotonic_ms() + (int64_t)milliseconds);
+  return true;
+}
+
+/* ======================================================================== */
+/* Connections                                                              */
+/* ======================================================================== */
+
+static void close_waiter(struct notify_waiter *waiter) {
+  stop_waiting(waiter);
+  close(waiter->socket);
+  if (waiter->previous != NULL) waiter->previous->next = waiter->next;
+  else waiter->notify->waiters = waiter->next;
+  if (waiter->next != NULL) waiter->next->previous = waiter->previous;
+  free(waiter);
+}
+
+/* The waiter is gone, and with it the interest in its call. */
+static void hang_up(struct notify_waiter *waiter) {
+  struct call *call = waiter->call == NULL || waiter->is_ready ? NULL : call_retain(waiter->call);
+  close_waiter(waiter);
+  if (call != NULL && call->waiters == NULL) engine_cancel(call);
+  call_release(call);
+}
+
+/* Whether a new connection comes from this process. */
+static bool is_own(int socket) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
+}
+
+static void accept_all(struct notify *notify) {
+  for (int socket; (socket = accept4(notify->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+    struct notify_waiter *waiter = is_own(socket) ? calloc(1, sizeof *waiter) : NULL;
+    if (waiter == NULL || !watch(notify, socket, waiter)) {
+      free(waiter);
+      close(socket);
+      continue;
+    }
+    waiter->notify = notify;
+    waiter->socket = socket;
+    waiter->deadline.owner = waiter;
+    waiter->deadline.expired = on_deadline;
+    waiter->next = notify->waiters;
+    if (waiter->next != NULL) waiter->next->previous = waiter;
+    notify->waiters = waiter;
+  }
+}
+
+/* Reads what a connection brings, and closes it when it is over or makes no sense. */
+static void read_from(struct notify_waiter *waiter) {
+  ssize_t got = recv(waiter->socket, waiter->question + waiter->length, LONGEST_QUESTION - 1 - waiter->length, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) {
+    hang_up(waiter);
+    return;
+  }
+  waiter->length += (size_t)got;
+  waiter->question[waiter->length] = '\0';
+  const char *end = strchr(waiter->question, '\n');
+  if (end == NULL && waiter->length < LONGEST_QUESTION - 1) return;
+  /* The next question follows an answer, so that nothing can be behind the line. */
+  bool understood = end == waiter->question + waiter->length - 1 && ask(waiter, waiter->question);
+  waiter->length = 0;
+  if (!understood) hang_up(waiter);
+}
+
+void notify_serve(struct notify *notify) {
+  struct epoll_event events[EVENTS_AT_ONCE];
+  int count = epoll_wait(notify->epoll, events, EVENTS_AT_ONCE, 0);
+  for (int i = 0; i < count; i++) {
+    /* Of each connection there is one event, and only its own closes it. */
+    if (events[i].data.ptr == NULL) accept_all(notify);
+    else read_from(events[i].data.ptr);
+  }
+}
+
+#else
+
+struct notify *notify_open(struct timers *timers) {
+  (void)timers;
+  return NULL;
+}
+void notify_close(struct notify *notify) { (void)notify; }
+const char *notify_address(const struct notify *notify) {
+  (void)notify;
+  return NULL;
+}
+uint64_t notify_number(struct notify *notify, struct call *call) {
+  (void)notify, (void)call;
+  return 0;
+}
+int notify_descriptor(const struct notify *notify) {
+  (void)notify;
+  return -1;
+}
+void notify_serve(struct notify *notify) { (void)notify; }
+void notify_ready(struct notify *notify, struct call *call) { (void)notify, (void)call; }
+void notify_flush(struct notify *notify) { (void)notify; }
+void notify_forget(struct notify *notify, struct call *call) { (void)notify, (void)call; }
+
+#endif

@@ -1,0 +1,45 @@
+/* Tells event loops that can wait for nothing but a socket (nginx's cosockets) when a call is ready: by a unix socket that is this process's own.
+
+     in   "NUMBER MILLISECONDS\n"   the waiter asks for a call and says how long it waits (0: as long as it takes)
+     out  "1\n"                     it is ready (done, or in need of its owner), or over and forgotten: look at it
+     out  "0\n"                     the time is over
+     in   end of file               the waiter was killed: the call it waits for is cancelled, unless others wait for it too
+
+   One question at a time on a connection and exactly one answer to each, so that a connection may be kept for the next question.
+   Whoever drives the engine serves it; notify_open, notify_address and notify_number alone are for other threads. */
+#ifndef ENGINE_NOTIFY_H
+#define ENGINE_NOTIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "call.h"
+#include "timer.h"
+
+struct notify;
+
+/* Makes the socket and leaves no file behind. timers: the driver's. NULL: the system has none (this is for Linux), or none is to be had. */
+struct notify *notify_open(struct timers *timers);
+
+/* Closes everything; waiters see an end of file. NULL is allowed. */
+void notify_close(struct notify *notify);
+
+/* Where to connect to, as nginx writes it: "unix:/…". Valid as long as notify is. */
+const char *notify_address(const struct notify *notify);
+
+/* The number by which a submitted call is asked for, the same each time; 0: it is done. */
+uint64_t notify_number(struct notify *notify, struct call *call);
+
+/* A descriptor that is readable when there is something to serve; and the serving, which never blocks. */
+int notify_descriptor(const struct notify *notify);
+void notify_serve(struct notify *notify);
+
+/* Those who wait for the call, which is ready, are to be answered by the next notify_flush: all at once, so that an event loop that is
+   woken finds them all. */
+void notify_ready(struct notify *notify, struct call *call);
+void notify_flush(struct notify *notify);
+
+/* The call is done: its number is no longer known. */
+void notify_forget(struct notify *notify, struct call *call);
+
+#endif

@@ -1,0 +1,53 @@
+-- Calls of the functions that users give among their options: they may fail, yield, call clients, or be where we are already.
+
+local callback = {}
+
+local ngx = rawget(_G, "ngx")
+
+-- The functions that are at work, each with the coroutines in which it is.
+local at_work = setmetatable({}, { __mode = "k" })
+-- The functions whose failure has been reported.
+local has_failed = setmetatable({}, { __mode = "k" })
+
+---@param option function
+---@return boolean ok
+---@return any ... its results, or what it raised
+function callback.call(option, ...)
+  local here = coroutine.running() or "main"
+  local coroutines = at_work[option] or setmetatable({}, { __mode = "k" })
+  at_work[option], coroutines[here] = coroutines, true
+  local function over(...)
+    coroutines[here] = nil
+    return ...
+  end
+  return over(pcall(option, ...))
+end
+
+---Whether we are inside the function: it is at work in this coroutine, or in one that waits for this one.
+function callback.is_inside(option)
+  local here = coroutine.running() or "main"
+  for each in pairs(at_work[option] or {}) do
+    if each == here or each == "main" or coroutine.status(each) == "normal" then return true end
+  end
+  return false
+end
+
+---Whether a function was ended by lua's own handler of Ctrl-C: that is meant for the script, and not the function's failure.
+function callback.is_interruption(err)
+  return type(err) == "string" and err:find("interrupted!$") ~= nil
+end
+
+---Says that a function has failed, the first time that it does: a call is not lost because of that.
+---@param option function
+---@param name string
+function callback.report(option, name, err)
+  if has_failed[option] then return end
+  has_failed[option] = true
+  if ngx and ngx.log then
+    ngx.log(ngx.ERR, "uipath: ", name, " failed: ", tostring(err))
+  else
+    io.stderr:write("uipath: ", name, " failed: ", tostring(err), "\n")
+  end
+end
+
+return callback
