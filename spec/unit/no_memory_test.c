@@ -269,7 +269,7 @@ static void settings_timers_and_services(void **state) {
 
 static struct transport_settings *transport;
 static struct token_source *source;
-static const struct token_key client_credentials = {TOKEN_CLIENT_CREDENTIALS, "https://h", "id", "s3cret" LONGER, "OR.Jobs" LONGER, NULL, 0};
+static const struct token_key client_credentials = {TOKEN_CLIENT_CREDENTIALS, "https://h", "id", "s3cret" LONGER, "OR.Jobs" LONGER, NULL, 0, NULL};
 
 static int get_source(void **state) {
   (void)state;
@@ -293,9 +293,9 @@ static bool make_token(void) {
 
 static bool make_sources(void) {
   static const struct token_key keys[] = {
-      {TOKEN_CLIENT_CREDENTIALS, "https://h", "id", "another", "scope", NULL, 0},
-      {TOKEN_FIXED, NULL, NULL, NULL, NULL, "rt_1", 0},
-      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 1},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h", "id", "another", "scope", NULL, 0, NULL},
+      {TOKEN_FIXED, NULL, NULL, NULL, NULL, "rt_1", 0, NULL},
+      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 1, NULL},
   };
   struct token_source *made[COUNT(keys)];
   bool all = true;

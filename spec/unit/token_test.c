@@ -122,18 +122,20 @@ static void equal_keys_share_a_source(void **state) {
 static void every_part_of_a_key_tells_sources_apart(void **state) {
   (void)state;
   static const struct token_key keys[] = {
-      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "OR.Jobs", NULL, 0},
-      {TOKEN_CLIENT_CREDENTIALS, "https://i/connect/token", "id", "secret", "OR.Jobs", NULL, 0},
-      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "ID", "secret", "OR.Jobs", NULL, 0},
-      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "Secret", "OR.Jobs", NULL, 0},
-      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "OR.Jobs OR.Machines", NULL, 0},
-      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "", NULL, 0},
-      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", NULL, NULL, 0},
-      {TOKEN_FIXED, NULL, NULL, NULL, NULL, "one", 0},
-      {TOKEN_FIXED, NULL, NULL, NULL, NULL, "other", 0},
-      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 1},
-      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 2},
-      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, "one", 0},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "OR.Jobs", NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://i/connect/token", "id", "secret", "OR.Jobs", NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "ID", "secret", "OR.Jobs", NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "Secret", "OR.Jobs", NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "OR.Jobs OR.Machines", NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "", NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", NULL, NULL, 0, NULL},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "OR.Jobs", NULL, 0, "one"},
+      {TOKEN_CLIENT_CREDENTIALS, "https://h/connect/token", "id", "secret", "OR.Jobs", NULL, 0, "another"},
+      {TOKEN_FIXED, NULL, NULL, NULL, NULL, "one", 0, NULL},
+      {TOKEN_FIXED, NULL, NULL, NULL, NULL, "other", 0, NULL},
+      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 1, NULL},
+      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, NULL, 2, NULL},
+      {TOKEN_FUNCTION, NULL, NULL, NULL, NULL, "one", 0, NULL},
   };
   struct token_source *sources[2 * COUNT(keys)];
   struct transport_settings *transports[] = {new_transport(false), new_transport(true)};
