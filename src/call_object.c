@@ -1,5 +1,6 @@
 #include "call_object.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,7 @@ static lua_Hook main_hook_of(lua_State *L) {
 #endif
 }
 
-/* Blocks until one of the calls is ready (true) or seconds have passed (false; < 0: no limit). May raise what a hook raises. */
+/* Blocks until one of the calls, of which there is at least one, is ready (true) or seconds have passed (false; < 0: no limit). May raise what a hook raises. */
 static bool await_any(lua_State *L, struct call *const *calls, size_t count, double seconds) {
   lua_Hook main_hook = main_hook_of(L);
   /* Rather a millisecond late than early: the clock's own milliseconds are rounded down. */
@@ -157,8 +158,10 @@ static int take_results(lua_State *L, int index) {
 /* Runs the call on top to its end: blocks and pushes its results, or yields it to the scheduler, which does the same. For `return`. */
 static int run(lua_State *L, struct call_object *object) {
   if (object->usage == NULL) {
-    engine_submit(object->call, true);
-    if (task_can_yield(L)) return lua_yield(L, 1);
+    bool yields = task_can_yield(L);
+    /* Other tasks may be long at work before the scheduler waits. */
+    engine_submit(object->call, !yields);
+    if (yields) return lua_yield(L, 1);
     await(L, object->call, -1);
   }
   return object->results(L, lua_gettop(L));
@@ -336,9 +339,8 @@ static int internal_step(lua_State *L) {
   const char *state = "done";
   if (!is_done(object)) {
     bool ready = await(L, object->call, seconds);
-    enum call_phase phase = call_phase(object->call);
-    if (phase == CALL_ASKING) state = "asking";
-    else if (phase != CALL_DONE) state = ready ? "events" : "timeout";
+    if (engine_is_asking(object->call)) state = "asking";
+    else if (call_phase(object->call) != CALL_DONE) state = ready ? "events" : "timeout";
   }
   lua_pushstring(L, state);
   return 1;
@@ -496,6 +498,8 @@ static int internal_is_call(lua_State *L) {
 }
 
 #define FEW_CALLS 64
+/* Without a call to wait for: at most so long at a time. */
+#define LONGEST_SLEEP_S 0.05
 
 /* select(calls, count, seconds, ready) → number: blocks until some of calls[1 … count] are ready (done, asking or with events), whose
    indices go to ready[1 … number], or until seconds have passed (nil: no limit). */
@@ -520,7 +524,9 @@ static int internal_select(lua_State *L) {
         calls[waiting++] = object->call;
       }
     }
-    if (ready == 0 && pass == 0 && !await_any(L, calls, waiting, seconds)) break;
+    if (ready > 0 || pass > 0) break;
+    if (waiting == 0) poll(NULL, 0, seconds < 0 || seconds > LONGEST_SLEEP_S ? (int)(LONGEST_SLEEP_S * 1000) : (int)(seconds * 1000) + 1);
+    else if (!await_any(L, calls, waiting, seconds)) break;
   }
   lua_pushinteger(L, ready);
   return 1;

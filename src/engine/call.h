@@ -143,6 +143,7 @@ struct call {
   _Atomic int phase;         /* enum call_phase; written by the engine with release order */
   atomic_bool has_events;    /* engine_take_events would give some */
   atomic_int references;     /* the owner's and the engine's */
+  unsigned answers_before;   /* its token source's answers when it began to ask: one more, and it asks no longer */
   struct flight *flight;     /* the engine's own half while it is under way */
   struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
   struct notify_waiter *waiters; /* connections that ask for it; the driver's */

@@ -23,6 +23,9 @@
 #define LONGEST_STOP_S 1
 /* A driver without timers looks up this often; only a bound, every event wakes it. */
 #define LONGEST_SLEEP_MS 60000
+/* The thread takes the loop only when nobody has had it for this long: a caller whose call is done mostly comes back at once for the next,
+   and to wake a thread for each would cost more than a small call does. */
+#define GRACE_US 500
 /* A caller that waits looks up this often: a signal that comes just before it falls asleep does not wake it. */
 #define LONGEST_CALLER_SLEEP_MS 50
 
@@ -38,7 +41,9 @@ struct engine {
   pthread_t thread;
   size_t under_way;            /* loop.under_way, when the last driver left */
   int64_t next_timer;          /* likewise, monotonic ms */
-  int64_t thread_wakes_at;     /* the thread sleeps at most until then, monotonic ms */
+  int64_t free_since;          /* nobody has driven, or left something to drive, since then: monotonic µs */
+  bool thread_watches;         /* the thread sleeps no longer than the grace lasts */
+  int64_t thread_wakes_at;     /* else at most until then, monotonic ms */
   pthread_mutex_t turning;     /* held by the driver but while it sleeps; taken before `mutex` */
   struct notify *notify;       /* made at the first asking; the driver has it as loop.notify */
   bool has_no_notify;          /* there is none to be had */
@@ -175,8 +180,12 @@ static void signal_descriptor(int descriptor) {
   if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) return;
 }
 
+bool engine_is_asking(struct call *call) {
+  return call_phase(call) == CALL_ASKING && call->answers_before == atomic_load(&call->request.token_source->answers);
+}
+
 bool engine_is_ready(struct call *call) {
-  return call_phase(call) >= CALL_ASKING || atomic_load_explicit(&call->has_events, memory_order_acquire);
+  return call_phase(call) == CALL_DONE || engine_is_asking(call) || atomic_load_explicit(&call->has_events, memory_order_acquire);
 }
 
 /* The owner has seen to what made the call ready: its descriptor is readable no longer. With the mutex held. */
@@ -216,6 +225,7 @@ void engine_call_done(struct call *call) {
 void engine_call_asks(struct call *call) {
   struct engine *engine = call->engine;
   pthread_mutex_lock(&engine->mutex);
+  call->answers_before = atomic_load(&call->request.token_source->answers);
   set_phase(call, CALL_ASKING);
   wake_owner(call);
   pthread_mutex_unlock(&engine->mutex);
@@ -273,11 +283,14 @@ static void read_inbox(struct engine *engine) {
   struct call_answer answer;
   bool cancelled;
   for (struct call *call; (call = take_from_inbox(engine, &cancelled, &answer)) != NULL; call_release(call)) {
+    if (answer.token != NULL || answer.for_all) call->request.token_source->answers_taken++;
     if (call_phase(call) != CALL_DONE) {
       if (call->flight == NULL) flight_start(loop, call_retain(call), cancelled);
       else if (cancelled) flight_cancel(call->flight);
       if (answer.refusal != NULL && call->flight != NULL) token_cache_give_up(loop, call->flight, answer.refusal, answer.for_all);
     }
+    /* The one that was to tell the others has ended meanwhile. */
+    if (answer.refusal != NULL && answer.for_all && call_phase(call) == CALL_DONE) token_cache_ask_again(loop, call->request.token_source);
     /* A token that took longer than its call could wait serves the next. */
     if (answer.token != NULL) token_cache_give(loop, call, answer.token, answer.lifetime_ms);
     if (answer.fetch) token_cache_fetch(loop, call);
@@ -335,9 +348,16 @@ static void drive_until_idle(struct engine *engine) {
   }
 }
 
+static int64_t now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* The driver leaves the loop. With the mutex held. */
 static void leave_loop(struct engine *engine) {
   engine->driven = false;
+  engine->free_since = now_us();
   engine->under_way = engine->loop.under_way;
   engine->next_timer = timers_next(&engine->loop.timers);
 }
@@ -347,16 +367,28 @@ static bool has_work(const struct engine *engine) {
   return engine->inbox != NULL || engine->notify != NULL || engine->under_way > 0 || engine->next_timer <= clock_monotonic_ms();
 }
 
+/* Sleeps until something changes, at most until a moment of the monotonic clock in µs. With the mutex held. */
+static void await_change_until(struct engine *engine, int64_t moment_us) {
+  struct timespec until = {.tv_sec = (time_t)(moment_us / 1000000), .tv_nsec = (long)(moment_us % 1000000) * 1000};
+  pthread_cond_timedwait(&engine->changed, &engine->mutex, &until);
+}
+
 /* Sleeps until something changes or the next timer is due; one that is due already is the driver's business. With the mutex held. */
 static void await_change(struct engine *engine) {
   bool is_due = engine->next_timer <= clock_monotonic_ms();
   engine->thread_wakes_at = is_due ? INT64_MAX : engine->next_timer;
-  if (engine->thread_wakes_at == INT64_MAX) {
-    pthread_cond_wait(&engine->changed, &engine->mutex);
-    return;
-  }
-  struct timespec until = {.tv_sec = (time_t)(engine->next_timer / 1000), .tv_nsec = (long)(engine->next_timer % 1000) * 1000000};
-  pthread_cond_timedwait(&engine->changed, &engine->mutex, &until);
+  if (engine->thread_wakes_at == INT64_MAX) pthread_cond_wait(&engine->changed, &engine->mutex);
+  else await_change_until(engine, engine->next_timer * 1000);
+}
+
+/* Sleeps until the grace is over, if it lasts still; gives whether it did. With the mutex held. */
+static bool await_grace(struct engine *engine) {
+  int64_t over_at = engine->free_since + GRACE_US;
+  if (over_at <= now_us()) return false;
+  engine->thread_watches = true;
+  await_change_until(engine, over_at);
+  engine->thread_watches = false;
+  return true;
 }
 
 static void *run_thread(void *argument) {
@@ -367,6 +399,7 @@ static void *run_thread(void *argument) {
       await_change(engine);
       continue;
     }
+    if (await_grace(engine)) continue;
     engine->driven = true;
     pthread_mutex_unlock(&engine->mutex);
     drive_until_idle(engine);
@@ -382,8 +415,8 @@ static void *run_thread(void *argument) {
 static void call_thread(struct engine *engine) {
   if (engine->stopping || (!has_work(engine) && engine->next_timer == INT64_MAX)) return;
   if (engine->thread_exists) {
-    /* One that sleeps until then anyway is left alone: to wake it after each call would cost more than many calls do. */
-    if (!has_work(engine) && engine->thread_wakes_at <= engine->next_timer) return;
+    /* One that looks up in time anyway is left alone. */
+    if (engine->thread_watches || (!has_work(engine) && engine->thread_wakes_at <= engine->next_timer)) return;
     pthread_cond_broadcast(&engine->changed);
     return;
   }
@@ -445,6 +478,7 @@ static enum engine_wait_result lead(struct engine *engine, struct call *const *c
 /* Sees to it that somebody looks into the inbox. With the mutex held. */
 static void announce(struct engine *engine) {
   if (!engine->driven) {
+    engine->free_since = now_us();
     call_thread(engine);
   } else if (!engine->is_woken) {
     /* The driver empties the inbox before it sleeps: once is enough for all that comes until it looks. */
@@ -585,14 +619,15 @@ static void answer(struct call *call, struct call_answer given) {
   struct engine *engine = engine_of(call);
   if (engine != NULL) {
     pthread_mutex_lock(&engine->mutex);
-    enum call_phase phase = call_phase(call);
+    bool is_asking = engine_is_asking(call);
     bool is_offer = given.token != NULL || given.fetch;
-    bool is_wanted = phase == CALL_ASKING || (is_offer && (phase == CALL_DONE || token_source_store(call->request.token_source) != NULL));
+    bool is_wanted = is_asking || (is_offer && (call_phase(call) == CALL_DONE || token_source_store(call->request.token_source) != NULL));
     bool is_first = call->answer.token == NULL && call->answer.refusal == NULL && !call->answer.fetch;
     if (is_wanted && is_first && !engine->stopping) {
+      if (is_asking) set_phase(call, CALL_ACTIVE);
+      if (given.token != NULL || given.for_all) atomic_fetch_add(&call->request.token_source->answers, 1);
       call->answer = given;
       given = (struct call_answer){0};
-      if (phase == CALL_ASKING) set_phase(call, CALL_ACTIVE);
       calm_owner(call);
       post(engine, call, false);
     }

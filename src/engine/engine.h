@@ -26,6 +26,9 @@ enum engine_wait_result {
    signal may have been handled: a caller is never asleep for longer than 0.05 s at a time. */
 enum engine_wait_result engine_await(struct call *const *calls, size_t count, int64_t deadline_ms);
 
+/* Whether the call needs a token from its owner's Lua. Several may do at a time; when one has answered for all, the others ask no longer. */
+bool engine_is_asking(struct call *call);
+
 /* Whether engine_await would return ENGINE_WAIT_READY at once. */
 bool engine_is_ready(struct call *call);
 
@@ -35,7 +38,7 @@ void engine_cancel(struct call *call);
 /* The call's own descriptor, readable while the call is ready; made at the first asking, closed with the call. -1: none to be had. */
 int engine_call_fd(struct call *call);
 
-/* Answers a call in CALL_ASKING. Gives its token source a token (copied; lifetime_ms < 0: unknown, kept until refused), which is welcome even when
+/* Answers a call that is asking. Gives its token source a token (copied; lifetime_ms < 0: unknown, kept until refused), which is welcome even when
    the call has ended meanwhile. Or tells this call, or all who wait for that source, that there is none: message is copied. */
 void engine_give_token(struct call *call, const char *value, int64_t lifetime_ms);
 void engine_refuse_token(struct call *call, const char *message, bool for_all);

@@ -315,6 +315,7 @@ static struct token_cache *cache_of(struct loop *loop, struct token_source *sour
   loop->tokens = cache;
   source->cache = cache;
   source->engine = loop->engine;
+  source->answers_taken = atomic_load(&source->answers);
   return cache;
 }
 
@@ -348,7 +349,7 @@ void token_cache_request(struct loop *loop, struct flight *flight) {
   }
   join(cache, flight);
   if (source->kind == TOKEN_FUNCTION || (source->store != NULL && !cache->fetching)) {
-    engine_call_asks(flight->call);
+    if (source->answers_taken == atomic_load(&source->answers)) engine_call_asks(flight->call);
   } else {
     fetch(cache, flight->call->request.max_attempts, flight->job.exchange.deadline_ms);
   }
@@ -411,4 +412,10 @@ void token_cache_give_up(struct loop *loop, struct flight *flight, const char *m
     token_cache_leave(flight);
     flight_token_failed(flight, &failure);
   }
+}
+
+void token_cache_ask_again(struct loop *loop, struct token_source *source) {
+  struct token_cache *cache = cache_of(loop, source);
+  for (struct flight *flight = cache == NULL ? NULL : cache->waiters; flight != NULL; flight = flight->next_waiter)
+    engine_call_asks(flight->call);
 }

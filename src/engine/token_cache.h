@@ -24,6 +24,9 @@ void token_cache_fetch(struct loop *loop, struct call *call);
 /* Or it has none, for the flight that waits or, for_all, for all that wait for the same source: message says why. */
 void token_cache_give_up(struct loop *loop, struct flight *flight, const char *message, bool for_all);
 
+/* Asks all that wait for the source anew: an answer that was meant for them has come to nothing. */
+void token_cache_ask_again(struct loop *loop, struct token_source *source);
+
 void token_caches_free(struct loop *loop);
 
 #endif

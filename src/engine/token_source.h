@@ -13,11 +13,13 @@ struct token_source {
   uint64_t owner;
   struct transport_settings *transport;
   struct token *fixed; /* TOKEN_FIXED: the token, from the beginning */
+  atomic_uint answers; /* TOKEN_FUNCTION: how often one of those who were asked has answered for all */
   struct token_source *next; /* in the process's list, guarded by token.c */
 
   /* Whoever drives the engine has these to himself. */
   const struct engine *engine; /* to which `cache` belongs; after a fork it is another process's */
   struct token_cache *cache;   /* NULL: nothing fetched yet in this engine */
+  unsigned answers_taken;      /* of `answers`: one that is on its way still spares the next caller the question */
 };
 
 /* Whether the engine holds the only reference: no client or call uses the source any more. */

@@ -20,8 +20,9 @@ local DEFAULT_CONCURRENCY = 8
 -- Tasks and groups
 -- ---------------------------------------------------------------------------
 
--- What a task yields before the group that it waits for; else it yields a call.
-local GROUP = {}
+-- What a task yields before the group that it waits for, and before the seconds that it sleeps; else it yields a call.
+local GROUP, SLEEP = {}, {}
+concurrency.SLEEP = SLEEP
 
 -- The tasks of one map or all: it is over when all have ended, one has asked to stop, or one has raised.
 local function new_group(count, worker, parent)
@@ -58,9 +59,9 @@ end
 local Scheduler = {}
 Scheduler.__index = Scheduler
 
--- calls[i] is what tasks[i] waits for, 1 … count; timed of these have a deadline.
+-- calls[i] is what tasks[i] waits for, 1 … count; timed of these have a deadline, and so have all that sleep.
 local function new_scheduler()
-  return setmetatable({ runnable = {}, calls = {}, tasks = {}, count = 0, timed = 0, ready = {} }, Scheduler)
+  return setmetatable({ runnable = {}, calls = {}, tasks = {}, count = 0, timed = 0, ready = {}, sleepers = {} }, Scheduler)
 end
 
 function Scheduler:make_runnable(task)
@@ -78,10 +79,18 @@ function Scheduler:suspend(task, call, seconds, without_results)
   end
 end
 
+function Scheduler:sleep(task, seconds)
+  task.deadline = internal.now() + seconds
+  self.sleepers[task] = true
+end
+
 -- The task waits no longer; the last of those that do takes its place.
 function Scheduler:forget(task)
   local place, last = task.place, self.count
-  if not place then return end
+  if not place then
+    self.sleepers[task], task.deadline = nil, nil
+    return
+  end
   self.calls[place], self.tasks[place] = self.calls[last], self.tasks[last]
   self.tasks[place].place = place
   self.calls[last], self.tasks[last], self.count = nil, nil, last - 1
@@ -91,8 +100,9 @@ end
 
 -- Seconds until the first deadline; nil: there is none.
 function Scheduler:patience()
-  if self.timed == 0 then return nil end
+  if self.timed == 0 and not next(self.sleepers) then return nil end
   local first = math.huge
+  for task in pairs(self.sleepers) do first = math.min(first, task.deadline) end
   for place = 1, self.count do first = math.min(first, self.tasks[place].deadline or first) end
   return math.max(0, first - internal.now())
 end
@@ -111,8 +121,14 @@ function Scheduler:wait()
     self:make_runnable(ready[index])
     ready[index] = nil
   end
-  if self.timed == 0 then return end
   local now = internal.now()
+  for task in pairs(self.sleepers) do
+    if task.deadline <= now then
+      self:forget(task)
+      self:make_runnable(task)
+    end
+  end
+  if self.timed == 0 then return end
   for place = self.count, 1, -1 do
     local task = self.tasks[place]
     if task.deadline and task.deadline <= now then
@@ -142,6 +158,7 @@ function Scheduler:after(task, ok, value, seconds, without_results)
       task.children = seconds
       return self:begin(seconds)
     end
+    if value == SLEEP then return self:sleep(task, seconds) end
     if internal.is_call(value) then return self:suspend(task, value, seconds, without_results) end
     ok, value = false, "a function that uipath.map or uipath.all runs must not yield"
   end

@@ -41,6 +41,11 @@ local function objection(ok, token, seconds)
   end
 end
 
+-- The tasks that have called an access_token function, by function.
+local answering = setmetatable({}, { __mode = "k" })
+-- So long does a task wait before it looks whether another has got the token that it needs, too.
+local PAUSE = 0.005
+
 -- Answers a call that needs a token.
 local function answer(call, options)
   local access_token = options.access_token
@@ -52,7 +57,13 @@ local function answer(call, options)
     internal.refuse(call, "the access_token function called the client that it is for")
     return
   end
+  local task, other = internal.this_task(), answering[access_token]
+  if task and not task.light and other and not other.ended then
+    return coroutine.yield(require("uipath.concurrency").SLEEP, PAUSE)
+  end
+  answering[access_token] = task
   local ok, token, seconds = callback.call(access_token)
+  answering[access_token] = nil
   if not ok and callback.is_interruption(token) then give_way(call, token) end
   local why = objection(ok, token, seconds)
   if why then
@@ -63,13 +74,18 @@ local function answer(call, options)
 end
 
 -- Waits until the call is "done" or "asking", has "events", or the time is over ("timeout"). A task lets others go on meanwhile.
-local function step(call, seconds)
+local function step(call, deadline)
+  local seconds = deadline and math.max(0, deadline - internal.now())
   local task = seconds ~= 0 and internal.this_task()
-  if task and not task.light then
+  if not task or task.light then return await(call, seconds) end
+  local state
+  repeat
     coroutine.yield(call, seconds, "without results")
-    seconds = 0
-  end
-  return await(call, seconds)
+    state = await(call, 0)
+    seconds = deadline and math.max(0, deadline - internal.now())
+  -- What made it ready may be over by now: another task has got the token.
+  until state ~= "timeout" or seconds == 0
+  return state
 end
 
 -- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
@@ -78,7 +94,7 @@ local function drive(call, seconds)
   if not options then return true end
   local deadline = seconds and internal.now() + seconds
   while true do
-    local state = step(call, deadline and math.max(0, deadline - internal.now()))
+    local state = step(call, deadline)
     tell(call, options)
     if state == "done" then
       if options.token_key then require("uipath.token_store").finish(call) end

@@ -206,8 +206,19 @@ function Walk:fail(err)
   error(err, 0)
 end
 
-function Walk:complain(slot, message, ...)
-  self:fail(internal.error("decode", message:format(...), { method = "GET", url = slot.url, retryable = false }))
+local function complaint(slot, message, ...)
+  return internal.error("decode", message:format(...), { method = "GET", url = slot.url, retryable = false })
+end
+
+-- Raises what is wrong with a page.
+function Walk:complain(...)
+  self:fail(complaint(...))
+end
+
+-- Raises what is wrong with the way on, when the page's own rows have been delivered.
+function Walk:complain_later(...)
+  self:stop()
+  self.pending_error = complaint(...)
 end
 
 -- Where the walk by offset ends, as far as is known.
@@ -253,24 +264,29 @@ end
 -- What a page says about the next one
 -- ---------------------------------------------------------------------------
 
--- Raises if the link or token has led here before.
-function Walk:check_new(slot, word, what)
+-- Whether the link or token leads to a page that was not read before; else the walk fails.
+function Walk:is_new(slot, word, what)
   self.seen = self.seen or {}
-  if self.seen[word] then
-    self:complain(slot, "the %s leads back to a page that was read already, after %d rows", what, self.delivered + #slot.rows)
-  end
-  self.seen[word] = true
   self.empty_pages = #slot.rows == 0 and (self.empty_pages or 0) + 1 or 0
   if self.empty_pages > MOST_EMPTY_PAGES then
     self:complain(slot, "%d pages without a row, each with a %s", MOST_EMPTY_PAGES, what)
+  elseif self.seen[word] then
+    self:complain_later(slot, "the %s leads back to a page that was read already, after %d rows", what, self.delivered + #slot.rows)
+    return false
   end
+  self.seen[word] = true
+  return true
 end
 
 -- A page with a link to the next: the server pages by its own rules, and knows best.
 function Walk:follow(slot, link)
   local url = internal.resolve(slot.url, link)
   if not url then self:complain(slot, "the nextLink is no URL") end
-  self:check_new(slot, url, "nextLink")
+  if self.link and self.previous ~= nil and envelope.holds(slot.rows, self.previous, 1) then
+    self:complain(slot, "the nextLink leads to the same page again, after %d rows", self.delivered)
+  end
+  self.previous = slot.rows[1]
+  if not self:is_new(slot, url, "nextLink") then return end
   if not self.link then
     self:cancel()
     self.chain = { offset = slot.offset, asked = slot.asked, rows = 0 }
@@ -293,8 +309,7 @@ end
 
 function Walk:continue_by_token(slot, token)
   if not token then return self:stop() end
-  self:check_new(slot, token, "continuationToken")
-  self.token = token
+  if self:is_new(slot, token, "continuationToken") then self.token = token end
 end
 
 -- By key: how many rows are left tells the count, which is of the rows beyond the last key.
@@ -330,7 +345,10 @@ function Walk:continue_by_offset(slot)
     return self:stop()
   end
   self.previous, self.was_short = slot.rows[1], received < slot.asked
-  if self.counted_end and next_offset > self.counted_end and received >= slot.asked then self.counted_end = nil end
+  if self.counted_end and next_offset > self.counted_end and received >= slot.asked then
+    -- There is more than was counted; how much, an empty page will tell.
+    self.counted_end, self.miscounted = nil, true
+  end
   if next_offset >= self:finish() then
     if self.first > self.last or self.queue[self.first].offset >= self:finish() then return self:stop() end
     return
@@ -356,7 +374,7 @@ function Walk:continue_by_offset(slot)
       self.next_offset, self.probing = next_offset, true
     end
   else
-    self.probing = false
+    self.probing = self.miscounted
   end
 end
 
@@ -415,6 +433,11 @@ function Walk:next_rows()
     end
     if #rows > 0 then return rows end
   end
+  if self.pending_error then
+    local err = self.pending_error
+    self.pending_error = nil
+    self:fail(err)
+  end
 end
 
 -- What a loop is closed with, however it is left (Lua 5.4; LuaJIT collects it).
@@ -438,8 +461,7 @@ function paging:each(path, options)
   local function next_row()
     index = index + 1
     if index > number then
-      before = before + number
-      rows = nil
+      before, rows = before + number, nil
       rows = walk:next_rows()
       if not rows then
         index, number = 0, 0
@@ -484,14 +506,10 @@ end
 function paging:collect(path, options)
   local walk = new_walk(self, path, options)
   return protect(function()
-    local all = uipath.array {}
-    local number = 0
-    local rows = walk:next_rows()
-    while rows do
+    local all, number = uipath.array {}, 0
+    for rows in walk.next_rows, walk do
       for index = 1, #rows do all[number + index] = rows[index] end
       number = number + #rows
-      rows = nil
-      rows = walk:next_rows()
     end
     return all
   end)
