@@ -9,7 +9,6 @@ if not (os.getenv "UIPATH_CLIENT_ID" or os.getenv "UIPATH_PAT" or os.getenv "UIP
 end
 
 local client = uipath.connect(options)
-local machines = assert(client:get("odata/Machines", { select = { "Id", "Name" }, orderby = "Name" }))
-for _, machine in ipairs(machines.value) do
+for machine in client:each("odata/Machines", { select = { "Id", "Name" }, orderby = "Name" }) do
   print(machine.Id, machine.Name)
 end

@@ -1,0 +1,21 @@
+-- Takes the runtimes away from all machines whose name matches a Lua pattern, so that no job starts on them:
+--   lua5.4 examples/disable_machines.lua '^VM%-BERLIN'
+-- In your tenant when UIPATH_* is set (see list_machines.lua), else in the bundled sandbox.
+local uipath = require "uipath"
+
+local pattern = assert(arg[1], "usage: disable_machines.lua PATTERN")
+local is_mine = os.getenv "UIPATH_CLIENT_ID" or os.getenv "UIPATH_PAT" or os.getenv "UIPATH_ACCESS_TOKEN"
+local client = uipath.connect(not is_mine and assert(require("uipath.sandbox").start()).options or nil)
+
+local machines = {}
+for machine in client:each("odata/Machines", { select = { "Id", "Name" }, orderby = "Name" }) do
+  if machine.Name:find(pattern) then machines[#machines + 1] = machine end
+end
+local none = { UnattendedSlots = 0, NonProductionSlots = 0, HeadlessSlots = 0, TestAutomationSlots = 0 }
+local _, errors = uipath.map(machines, function(machine)
+  return client:patch("odata/Machines" .. uipath.odata.key(machine.Id), none)
+end)
+for index, machine in ipairs(machines) do
+  print(machine.Name, errors and errors[index] or "disabled")
+end
+os.exit(errors == nil, true)

@@ -1,0 +1,71 @@
+-- Every script in examples/ runs as it stands: on the sandbox that it starts by itself, and on a tenant that the environment names.
+
+local assert = require "luassert"
+local tenant = require "spec.support.tenant"
+
+-- Each script's arguments, and what must be among the lines that it prints (Lua patterns).
+local scripts = {
+  ["list_machines.lua"] = { lines = { "^3001%s+VM%-BERLIN%-01$", "^3007%s+LAPTOP%-O'BRIEN$" } },
+  ["faulted_jobs.lua"] = { lines = { "^ *%d+  Shared: Order Import$", "^ *%d+  Production: .+$" } },
+  ["disable_machines.lua"] = { arguments = "'^VM%-BERLIN'", lines = { "^VM%-BERLIN%-03%s+disabled$" } },
+  ["check_folders.lua"] = { lines = { "^Shared +LOOK +1 waiting +4 running +%d+ faulted$", "^Archive +good +0 waiting" } },
+}
+
+local sandbox
+setup(function() sandbox = assert(require("uipath.sandbox").start()) end)
+teardown(function() sandbox:stop() end)
+
+local function names()
+  local list = {}
+  for name in tenant.shell("ls examples"):gmatch("[^\n]+") do list[#list + 1] = name end
+  return list
+end
+
+-- Runs a script with nothing in the environment that names a tenant but what is given.
+local function run(name, environment)
+  local command = ("env -u UIPATH_CLIENT_ID -u UIPATH_PAT -u UIPATH_ACCESS_TOKEN HOME=/nonexistent LUA_PATH=%s LUA_CPATH=%s %s"):format(
+    tenant.quoted(package.path), tenant.quoted(package.cpath), environment)
+  command = ("%s %s examples/%s %s"):format(command, tenant.interpreter, name, scripts[name].arguments or "")
+  local output = tenant.shell(command .. "; echo \"status $?\"")
+  local text, status = output:match("^(.*)status (%d+)\n$")
+  assert.equal("0", status, output)
+  return text
+end
+
+local function expect_lines(name, output)
+  for _, pattern in ipairs(scripts[name].lines) do
+    local found = false
+    for line in output:gmatch("[^\n]+") do found = found or line:find(pattern) ~= nil end
+    assert.is_true(found, pattern .. " in:\n" .. output)
+  end
+end
+
+describe("examples", function()
+  for _, name in ipairs(names()) do
+    it("have " .. name .. ", which is short, and runs on the sandbox", function()
+      assert.is_table(scripts[name], "spec/examples_spec.lua does not know " .. name)
+      local _, lines = assert(io.open("examples/" .. name)):read("*a"):gsub("\n", "")
+      assert.is_true(lines < 25, lines)
+      expect_lines(name, run(name, ""))
+    end)
+
+    it("have " .. name .. ", which runs on the tenant that the environment names", function()
+      tenant.control(sandbox, "POST reset")
+      local given = sandbox.options
+      expect_lines(name, run(name, table.concat({
+        "UIPATH_URI=" .. given.base_url, "UIPATH_ORGANIZATION=" .. given.organization, "UIPATH_TENANT=" .. given.tenant,
+        "UIPATH_CLIENT_ID=" .. given.client_id, "UIPATH_CLIENT_SECRET=" .. given.client_secret,
+        "UIPATH_AUTH_SCOPES=" .. tenant.quoted(given.scope),
+      }, " ")))
+      assert.is_true(tenant.control(sandbox, "GET counters").data_requests > 0)
+    end)
+  end
+
+  it("change what they say they change", function()
+    local client = require("uipath").connect(tenant.options(sandbox))
+    for machine in client:each("odata/Machines", { filter = { "startswith(Name,?)", "VM-BERLIN" } }) do
+      assert.equal(0, machine.UnattendedSlots)
+    end
+    assert.equal(2, client:count("odata/Machines", { filter = "UnattendedSlots gt 2" }))
+  end)
+end)
