@@ -122,12 +122,7 @@ describe("a token store", function()
     local client = connect(store)
     get(client)
     tenant.sleep(1.65) -- in the last fifth, before the last tenth
-    local attempts = {}
-    repeat
-      local _, response = get(client)
-      attempts[#attempts + 1] = response and response.attempts
-      tenant.sleep(0.005)
-    until token_requests() == 2
+    repeat get(client) until token_requests() == 2
     repeat get(client) until #store.log >= 4
     assert.same({ "load", "save", "load", "save" }, store.log)
   end)
@@ -248,8 +243,8 @@ describe("uipath.store.redis", function()
     os.execute(("ln -s $(command -v redis-check-rdb) %s/redis-server"):format(folder))
     for choice = 1, 20 do
       port = 20000 + (tenant.pid() * 7 + choice * 131) % 12000
-      os.execute(("%s/redis-server --port %d --bind 127.0.0.1 --requirepass s3cr3t --save '' --daemonize yes --pidfile %s/pid --dir %s >/dev/null")
-        :format(folder, port, folder, folder))
+      local arguments = ("--port %d --bind 127.0.0.1 --requirepass s3cr3t --save '' --daemonize yes --pidfile %s/pid"):format(port, folder)
+      os.execute(("cd %s && ./redis-server %s >/dev/null"):format(folder, arguments))
       for _ = 1, 50 do
         if output_of(("redis-cli -p %d -a s3cr3t --no-auth-warning ping 2>&1"):format(port)) == "PONG" then return end
         tenant.sleep(0.05)
