@@ -112,6 +112,11 @@ run: ## build, and list the machines of the tenant that UIPATH_* names, or of th
 	@$(MAKE) -s --no-print-directory module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec lua5.4 examples/list_machines.lua
 
+run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and show its replies
+	@spec/support/packages run test
+	@$(MAKE) -s --no-print-directory LUA=luajit module
+	@eval "$$($(MAKE) -s --no-print-directory LUA=luajit shell-env)"; exec luajit examples/nginx/run.lua
+
 test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
 	@spec/support/packages run test
 	@spec/support/run plain
@@ -131,6 +136,16 @@ test-valgrind: ## the same under valgrind
 test-gc: ## the same with the collector at its most aggressive
 	@spec/support/packages run test
 	@spec/support/run gc
+
+test-nginx: ## tens of thousands of requests inside nginx: reloads, hang-ups, memory and descriptors
+	@spec/support/packages run test bench
+	@$(MAKE) -s --no-print-directory LUA=luajit module
+	@eval "$$($(MAKE) -s --no-print-directory LUA=luajit shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/endurance.lua
+
+bench-nginx: ## throughput, CPU and latency inside nginx against hand-written cosockets
+	@spec/support/packages run test bench
+	@$(MAKE) -s --no-print-directory LUA=luajit module
+	@eval "$$($(MAKE) -s --no-print-directory LUA=luajit shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
 bench: ## time against bare libcurl and others (the one target that may use npm)
 	@spec/support/packages run test bench
@@ -160,4 +175,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 
-.PHONY: print-build module unit programs install shell-env rock-vars run test test-asan test-tsan test-valgrind test-gc bench fuzz lint catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc bench fuzz lint catalogue clean help

@@ -40,7 +40,7 @@ describe("the annotations name", function()
   it("the functions of the module", function()
     local expected = annotated "\nfunction uipath%.([%w_]+)%("
     assert.same(expected, names_of(uipath, expected))
-    for _, part in ipairs { "json", "odata" } do
+    for _, part in ipairs { "json", "odata", "store" } do
       expected = annotated("\nfunction uipath%." .. part .. "%.([%w_]+)%(")
       assert.same(expected, names_of(uipath[part], expected))
     end

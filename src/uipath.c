@@ -8,6 +8,7 @@
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
+#include "private_file.h"
 #include "request.h"
 #include "task.h"
 
@@ -59,6 +60,8 @@ static int open_internal(lua_State *L) {
   error_add_internals(L);
   request_add_internals(L);
   task_add_internals(L);
+  lua_pushcfunction(L, private_file_write);
+  lua_setfield(L, -2, "write_private");
   return 1;
 }
 

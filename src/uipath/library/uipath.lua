@@ -80,10 +80,13 @@ local uipath = {}
 ---@field by? string walk by this key instead of by offset
 ---@field on_progress? fun(done: integer, total: integer?)
 
+---Asked before the token endpoint, told what was fetched and what was refused. `key` is a hash that holds no secret.
 ---@class uipath.TokenStore
 ---@field load fun(key: string): string?, integer? the token and when it expires, in seconds since 1970
 ---@field save fun(key: string, token: string, expires_at: integer?)
----@field drop fun(key: string, token: string)
+---@field drop fun(key: string, token: string) forgets the token, unless the key has another by now
+---@field lock? fun(key: string, seconds: number): boolean true for one caller at a time: it fetches, the others look again (in nginx)
+---@field unlock? fun(key: string)
 
 -- ---------------------------------------------------------------------------
 -- Results
@@ -231,6 +234,33 @@ function uipath.json.decode(text) end
 ---@return string? text
 ---@return uipath.Error? err with the path to what cannot be written
 function uipath.json.encode(value) end
+
+---Stores for the option `token_store`: where tokens are shared beyond the process.
+uipath.store = {}
+
+---A dictionary that all workers of an nginx share: `lua_shared_dict NAME 1m;`.
+---@param name string
+---@return uipath.TokenStore
+function uipath.store.shared_dict(name) end
+
+---A file that is readable by its owner alone, made when it is first needed.
+---@param path? string default: `uipath/tokens` in `$XDG_CACHE_HOME` or `~/.cache`
+---@return uipath.TokenStore
+function uipath.store.file(path) end
+
+---A Redis server. In nginx by a cosocket, elsewhere by LuaSocket. When it is away calls fetch for themselves.
+---@param options? uipath.RedisOptions
+---@return uipath.TokenStore
+function uipath.store.redis(options) end
+
+---@class uipath.RedisOptions
+---@field host? string default `127.0.0.1`
+---@field port? integer default 6379
+---@field username? string
+---@field password? string
+---@field database? integer default 0
+---@field prefix? string of the keys, default `uipath:`
+---@field timeout? number seconds for each step, default 1
 
 uipath.odata = {}
 

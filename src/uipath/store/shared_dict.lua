@@ -49,7 +49,7 @@ local function new(name)
 end
 
 ---@param name string
----@return uipath.token_store
+---@return uipath.TokenStore
 return function(name)
   if type(name) ~= "string" or name == "" then error("shared_dict: the name must be that of a lua_shared_dict", 3) end
   stores[name] = stores[name] or new(name)

@@ -1,0 +1,53 @@
+-- Starts nginx.conf, against the tenant that UIPATH_* names or else the bundled sandbox, and shows what it replies. In a terminal it goes
+-- on until Enter is pressed.
+local here = arg[0]:match("^(.*)/[^/]+$") or "."
+local URL = "http://127.0.0.1:8017"
+
+local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command))
+  local output = pipe:read "*a"
+  pipe:close()
+  return output
+end
+
+local variables, sandbox = "", nil
+if not os.getenv "UIPATH_CLIENT_ID" then
+  sandbox = assert(require("uipath.sandbox").start())
+  local names = {
+    UIPATH_ORGANIZATION = "organization", UIPATH_TENANT = "tenant", UIPATH_CLIENT_ID = "client_id", UIPATH_CLIENT_SECRET = "client_secret",
+    UIPATH_AUTH_SCOPES = "scope", UIPATH_URI = "base_url",
+  }
+  for variable, option in pairs(names) do variables = variables .. variable .. "=" .. quote(sandbox.options[option]) .. " " end
+end
+
+local folder = output_of("mktemp -d"):match("%S+")
+local conf = output_of("cd " .. quote(here) .. " && pwd"):match("[^\n]+") .. "/nginx.conf"
+-- Its own standard error shows what is wrong; `ready` on the pipe says that it listens, the end of file that it ended.
+local nginx = assert(io.popen(([[
+  PATH=$PATH:/usr/sbin
+  %snginx -p %s -c %s >/dev/null &
+  trap 'kill -QUIT $!' HUP INT TERM
+  until curl -s -o /dev/null %s/folders/none; do kill -0 $! || exit 1; sleep 0.1; done
+  kill -0 $! || exit 1
+  echo $!
+  wait
+]]):format(variables, folder, quote(conf), URL)))
+local pid = nginx:read "*l"
+
+if pid then
+  for _, path in ipairs { "/overview?folder=Shared", "/folders/Shared", "/folders/Elsewhere" } do
+    print("GET " .. path)
+    print((output_of(("curl -s -w '(status %%{http_code})' '%s%s'"):format(URL, path))))
+  end
+  if output_of("test -t 0 && echo terminal"):find "terminal" then
+    io.write("nginx listens at ", URL, " until Enter is pressed. ")
+    io.read()
+  end
+  os.execute("kill -QUIT " .. pid)
+end
+nginx:close()
+if sandbox then sandbox:stop() end
+os.execute("rm -rf " .. folder)
+os.exit(pid and 0 or 1)

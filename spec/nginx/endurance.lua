@@ -1,0 +1,160 @@
+-- What must hold over tens of thousands of requests inside nginx: endurance.lua [SCALE], where SCALE 0.1 is a tenth of them.
+
+local nginx = require "spec.support.nginx"
+
+local scale = tonumber(arg[1] or 1)
+local sandbox = assert(require("uipath.sandbox").start())
+
+local failed = false
+
+local function judge(what, value, kept, limit)
+  print(("  %-64s %10s   %s %s"):format(what, tostring(value), kept and "holds:" or "FAILS:", limit))
+  failed = failed or not kept
+end
+
+local SETUP = [[
+  init_by_lua_block {
+    uipath = require "uipath"
+    function connect() return uipath.connect { %s } end
+    client = connect()
+    function ours() ngx.print(#assert(client:get "odata/fault/slow/0.02").value) end
+    -- The same over a cosocket, as a measure of what reloads do to any request.
+    function raw()
+      local socket = ngx.socket.tcp()
+      socket:settimeouts(1000, 1000, 10000)
+      assert(socket:connect("127.0.0.1", %d))
+      assert(socket:send "GET /fault/slow/0.02 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+      local length
+      for line in function() return assert(socket:receive()) end do
+        if line == "" then break end
+        length = length or line:match "^Content%%-Length: (%%d+)"
+      end
+      assert(socket:receive(tonumber(length)))
+      socket:setkeepalive(60000, 1000)
+      ngx.print "2"
+    end
+  }
+]]
+
+local function start(server, cached)
+  local parts = {}
+  for name, value in pairs(sandbox.options) do parts[#parts + 1] = ("%s = %q"):format(name, value) end
+  parts[#parts + 1] = ("base_url = %q"):format(sandbox.fault_url)
+  return nginx.start {
+    http = ("lua_socket_pool_size 1000; lua_code_cache %s;\n"):format(cached and "on" or "off")
+      .. SETUP:format(table.concat(parts, ", "), sandbox.fault_url:match "%d+$"),
+    server = server,
+  }
+end
+
+local LOCATIONS = [[
+  location /ours { content_by_lua_block { ours() } }
+  location /raw { content_by_lua_block { raw() } }
+  location /new { content_by_lua_block { client = connect() ngx.print(#assert(client:get "odata/Machines?$top=1").value) } }
+  location /stall { lua_check_client_abort on; content_by_lua_block { client:get "odata/fault/stall" } }
+]]
+
+local function resident(pid)
+  return tonumber(nginx.output_of(("sed -n 's/VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/%d/status"):format(pid)))
+end
+
+local function descriptors(pid)
+  return tonumber(nginx.output_of(("ls /proc/%d/fd | wc -l"):format(pid)))
+end
+
+local function counter(name)
+  return tonumber(nginx.output_of("curl -s " .. sandbox.fault_url .. "/control/counters"):match('"' .. name .. '":(%d+)'))
+end
+
+-- wrk for some seconds. Gives requests, those not 2xx, and socket errors.
+local function wrk(url, connections, seconds)
+  local output = nginx.output_of(("wrk -t1 -c%d -d%ds --timeout 10s %s"):format(connections, seconds, url))
+  local errors = 0
+  for number in (output:match "Socket errors: ([^\n]+)" or ""):gmatch "%d+" do errors = errors + number end
+  return tonumber(output:match "(%d+) requests in"), tonumber(output:match "Non%-2xx or 3xx responses: (%d+)" or 0), errors
+end
+
+-- Runs at least so many requests. Gives how many were not 2xx.
+local function many(url, connections, number)
+  local done, bad = 0, 0
+  while done < number do
+    local requests, failures = wrk(url, connections, 5)
+    done, bad = done + requests, bad + failures
+  end
+  return bad
+end
+
+local function alerts(server)
+  local count = 0
+  for line in server:log():gmatch "[^\n]+" do
+    -- The one that nginx writes whenever the code cache is off.
+    if (line:find "%[alert%]" or line:find "%[crit%]" or line:find "%[emerg%]") and not line:find("lua_code_cache is off", 1, true) then
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- Memory and descriptors after a first part of the requests, and after all of them.
+local function endure(title, path, cached, first, all)
+  print(title)
+  local server = start(LOCATIONS, cached)
+  local pid = server:workers()[1]
+  local bad = many(server.url .. path, 100, first * scale)
+  local memory, files = resident(pid), descriptors(pid)
+  bad = bad + many(server.url .. path, 100, (all - first) * scale)
+  judge("replies that are not 2xx", bad, bad == 0, "0")
+  judge("kilobytes more than after the first part", resident(pid) - memory, resident(pid) - memory <= 2048, "<= 2048")
+  os.execute "sleep 1"
+  judge("descriptors more than after the first part", descriptors(pid) - files, descriptors(pid) - files <= 20, "<= 20")
+  judge("the worker is the same", server:workers()[1] == pid, server:workers()[1] == pid, "true")
+  server:stop()
+  judge("alerts", alerts(server), alerts(server) == 0, "0")
+end
+
+local function reloads(kind)
+  local server = start(LOCATIONS, true)
+  local pipe = io.popen(("wrk -t1 -c50 -d9s --timeout 10s %s/%s"):format(server.url, kind))
+  for _ = 1, 3 do
+    os.execute "sleep 2"
+    server:reload()
+  end
+  local output = pipe:read "*a"
+  pipe:close()
+  local bad = tonumber(output:match "Non%-2xx or 3xx responses: (%d+)" or 0)
+  local errors = 0
+  for number in (output:match "Socket errors: ([^\n]+)" or ""):gmatch "%d+" do errors = errors + number end
+  local log = alerts(server)
+  server:signal "QUIT"
+  server:await_end()
+  local crashed = server:log():find("exited on signal", 1, true) ~= nil
+  server:stop()
+  return bad, errors, log, crashed
+end
+
+print "3 reloads under 50 connections"
+local _, raw_errors = reloads "raw"
+local bad, errors, log, crashed = reloads "ours"
+judge("replies that are not 2xx", bad, bad == 0, "0")
+judge("socket errors (raw cosockets: " .. raw_errors .. ")", errors, errors <= raw_errors + 5, "<= raw's + 5")
+judge("alerts", log, log == 0, "0")
+judge("crashes", crashed, not crashed, "false")
+
+print "500 clients that hang up midway"
+local server = start(LOCATIONS, true)
+local pid = server:workers()[1]
+nginx.output_of(("curl -s %s/ours"):format(server.url))
+local files = descriptors(pid)
+for _ = 1, 5 do
+  nginx.output_of(("curl -s -m 0.5 -Z --parallel-immediate --parallel-max 100 '%s/stall?[1-100]' 2>/dev/null"):format(server.url))
+end
+os.execute "sleep 1"
+judge("calls under way at the service", counter "in_flight", counter "in_flight" == 0, "0")
+judge("descriptors more than before", descriptors(pid) - files, descriptors(pid) - files <= 5, "<= 5")
+server:stop()
+
+endure("50,000 requests", "/ours", true, 15000, 50000)
+endure("3,000 requests with lua_code_cache off", "/new", false, 1000, 3000)
+
+sandbox:stop()
+os.exit(failed and 1 or 0)
