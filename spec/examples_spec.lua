@@ -17,7 +17,7 @@ teardown(function() sandbox:stop() end)
 
 local function names()
   local list = {}
-  for name in tenant.shell("ls examples"):gmatch("[^\n]+") do list[#list + 1] = name end
+  for name in tenant.shell("cd examples && ls *.lua"):gmatch("[^\n]+") do list[#list + 1] = name end
   return list
 end
 
