@@ -518,7 +518,7 @@ describe("memory", function()
       collectgarbage()
       collectgarbage()
       local before, greatest = collectgarbage "count", 0
-      for _ = 1, 300 do
+      for _ = 1, os.getenv "SUITE" == "gc" and 20 or 300 do
         work()
         greatest = math.max(greatest, collectgarbage "count")
       end
@@ -530,18 +530,35 @@ describe("memory", function()
     end
   end)
 
+  -- In a process whose heap is small: every allocation is followed by a whole cycle.
   it("holds what is being decoded while the collector is at its most aggressive", function()
-    local expected = support.canonical(decode(document))
-    local pause, multiplier = collectgarbage("setpause", 0), collectgarbage("setstepmul", 10000)
-    local ok, err = pcall(function()
-      for _ = 1, 10 do
-        local value = decode(document)
-        assert.equal(expected, support.canonical(value))
-        assert.equal(expected, support.canonical(decode(encode(value))))
+    local output = run [[
+      local json = require "uipath".json
+      local rows = {}
+      for i = 1, 45 do
+        rows[i] = ('{"Id":%d,"State":"S%d","Name":"n\\n%d","Tags":["x",%d],"empty":[],"Robot":{"Key":"%d"},"k%d":1.5}'):format(
+          i, i % 3, i, i, i * 1000, i % 11)
       end
-    end)
-    collectgarbage("setpause", pause)
-    collectgarbage("setstepmul", multiplier)
-    assert(ok, err)
+      local text = '{"value":[' .. table.concat(rows, ",") .. '],"text":"' .. ("\\u20ac "):rep(600) .. '"}'
+      local function same(one, other)
+        if type(one) ~= "table" then return one == other end
+        for key, value in pairs(one) do
+          if not same(value, other[key]) then return false end
+        end
+        for key in pairs(other) do
+          if one[key] == nil then return false end
+        end
+        return getmetatable(one) == getmetatable(other)
+      end
+      local expected = json.decode(text)
+      if jit then
+        collectgarbage("setpause", 0)
+        collectgarbage("setstepmul", 10000)
+      else
+        collectgarbage("incremental", 0, 10000, 0)
+      end
+      collectgarbage()
+      for _ = 1, 3 do print(same(expected, json.decode(json.encode(json.decode(text))))) end]]
+    assert.equal("true\ntrue\ntrue\n", output)
   end)
 end)
