@@ -275,7 +275,7 @@ describe("numbers are read as", function()
       assert(os.setlocale("comma", "numeric"), "no locale")
       assert(jit or tostring(0.5) == "0,5", "no comma")
       local text = "[0.5,0.1234567890123456789012345,1e-30,5e-324,1.7976931348623157e308]"
-      print(json.encode(json.decode(text)))]], "LOCPATH=" .. directory)
+      print(json.encode(json.decode(text)))]], "ASAN_OPTIONS=detect_leaks=0 LOCPATH=" .. directory) -- the C library loses LOCPATH
     os.execute("rm -r " .. directory)
     assert.equal("[0.5,0.12345678901234568,1e-30,5e-324,1.7976931348623157e+308]\n", output)
   end)
