@@ -45,6 +45,23 @@ describe("luipath get --all", function()
     assert.matches("^luipath: GET …/odata/Machines: 403 forbidden", result.errors)
   end)
 
+  it("stops asking for pages when they can no longer be written", function()
+    local tenant = require "spec.support.tenant"
+    tenant.control(sandbox, "POST reset")
+    local variables = {}
+    for name, value in pairs(environment) do variables[#variables + 1] = ("%s='%s'"):format(name, value) end
+    local pipe = assert(io.popen(("%s %s src/luipath get odata/Jobs --folder Shared --all --page-size 100 -o jsonl 2>&1 >/dev/full"):format(
+      table.concat(variables, " "), tenant.interpreter)))
+    assert.matches("^luipath: standard output: ", pipe:read "*a")
+    pipe:close()
+    local paths = tenant.control(sandbox, "GET counters").paths
+    local asked = 0
+    for path, count in pairs(paths) do
+      if path:find "odata/Jobs" then asked = asked + count end
+    end
+    assert.is_true(asked > 0 and asked < 20, asked)
+  end)
+
   -- The peak of the process in kilobytes, when so many jobs are written.
   local function peak_of(rows, format)
     local script = os.tmpname()

@@ -37,6 +37,11 @@ describe("luipath", function()
     it("CSV", function()
       assert.equal("Id,Name,Description\n3001,VM-BERLIN-01,Runs unattended robots\n3002,VM-BERLIN-02,Runs unattended robots\n"
         .. "3003,VM-BERLIN-03,\n", (output_of(words .. "csv")))
+      local text = {}
+      require("uipath.output.csv").writer(function(part) text[#text + 1] = part end, { select = { "a,b", "c" } }).rows {
+        { ["a,b"] = 'say "so"', c = "two\nlines" }, { ["a,b"] = uipath.null, c = { 1, "x" } }, { ["a,b"] = false, c = 2.5 },
+      }
+      assert.equal('"a,b",c\n"say ""so""","two\nlines"\n,"[1,""x""]"\nfalse,2.5\n', table.concat(text))
     end)
 
     it("Lua that gives the same back", function()

@@ -192,6 +192,8 @@ describe("the prompt", function()
         terminal:type(row[2])
         terminal:press "Tab"
         terminal:await("\nuipath> " .. row[3]:gsub("%p", "%%%0") .. "$")
+        terminal:type "!" -- right behind it
+        terminal:await("\nuipath> " .. row[3]:gsub("%p", "%%%0") .. "!$")
       end)
     end
 
@@ -277,6 +279,21 @@ describe("the prompt", function()
       terminal:press "C-c"
       terminal:await "\nuipath> %^C\nuipath> %^C\nuipath>$"
       assert.matches("\n3\nuipath>$", entering("1 + 2", "\n3"))
+    end)
+
+    it("leaves nothing behind", function()
+      open()
+      local count = "#io.popen('ls /proc/$PPID/fd'):read('*a'):gsub('%d', '')"
+      local before = entering(count, "%d"):match "\n(%d+)\nuipath>$"
+      for _ = 1, 3 do
+        terminal:press "C-l"
+        terminal:await "^uipath>$"
+        terminal:press "C-c"
+        terminal:await "^uipath> %^C\nuipath>$"
+      end
+      terminal:press "C-l"
+      terminal:await "^uipath>$"
+      assert.equal(before, entering("collectgarbage() return " .. count, "%d"):match "\n(%d+)\nuipath>$")
     end)
   end)
 

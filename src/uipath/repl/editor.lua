@@ -28,8 +28,8 @@ end
 local function with_readline(readline, complete)
   open_history(readline)
   readline.set_readline_name "luipath"
-  readline.set_completion_append_character ""
   readline.set_complete_function(function(line, from, to)
+    readline.set_completion_append_character "" -- readline forgets it each time
     local ok, found = pcall(complete, line:sub(1, to - 1), line:sub(from, to - 1))
     return ok and found or {}
   end)
