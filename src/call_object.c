@@ -26,6 +26,7 @@ struct call_object {
   bool has_results;  /* the user value holds value and response, or nil and err */
   const char *client_secret; /* the client's, which the user value keeps alive */
   call_results *results;     /* gives Lua what the call came to */
+  struct call_event *events; /* taken from the call, and not all told yet */
   char where[LUA_IDSIZE + 16];
 };
 
@@ -141,8 +142,16 @@ static void push_results(lua_State *L, const struct call_object *object) {
                     .drop_nulls = object->drop_nulls, .client_secret = object->client_secret, .where = object->where});
 }
 
+/* Frees the first of the events that have been taken. */
+static void drop_event(struct call_object *object) {
+  struct call_event *event = object->events;
+  object->events = event->next;
+  call_event_free(event);
+}
+
 /* Frees the call early: a page's body need not wait for the collector. */
 static void release(struct call_object *object) {
+  while (object->events != NULL) drop_event(object);
   call_release(object->call);
   object->call = NULL;
 }
@@ -456,15 +465,13 @@ static int internal_events(lua_State *L) {
   struct call_object *object = check_object(L, 1);
   lua_newtable(L);
   if (object->usage != NULL || object->call == NULL) return 1;
-  int count = 0;
-  /* Given back to the call before anything can raise would be cleaner; what a memory error loses here are only events. */
-  for (struct call_event *event = engine_take_events(object->call), *next; event != NULL; event = next) {
-    next = event->next;
-    push_event(L, &object->call->request, event);
-    lua_rawseti(L, -2, ++count);
-    call_event_free(event);
+  for (int count = 1;; count++) {
+    if (object->events == NULL) object->events = engine_take_events(object->call);
+    if (object->events == NULL) return 1;
+    push_event(L, &object->call->request, object->events);
+    lua_rawseti(L, -2, count);
+    drop_event(object);
   }
-  return 1;
 }
 
 /* options(call) → the resolved options of its client; nil once the results have been taken */
@@ -508,7 +515,7 @@ static int internal_select(lua_State *L) {
   double seconds = check_seconds(L, 3);
   lua_settop(L, 4);
   struct call *few[FEW_CALLS], **calls = few;
-  if (count > FEW_CALLS) calls = lua_newuserdatauv(L, count * sizeof *calls, 1);
+  if (count > FEW_CALLS) calls = lua_newuserdatauv(L, count * sizeof(struct call *), 1);
   size_t waiting = 0;
   lua_Integer ready = 0;
   for (int pass = 0; pass < 2 && ready == 0; pass++) {

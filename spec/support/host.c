@@ -11,6 +11,7 @@
      sleep(seconds)
      descriptors() → count    how many are open
      memory() → kilobytes     resident now
+     starve(f, n) → starved, ok, err   calls f while its state gets memory n times and then no more; whether it came to that
      listen() → port          of a socket on the loopback that accepts nobody: the kernel completes the connection, no byte is read
    The exit status is 1 if any script has failed. */
 #include <arpa/inet.h>
@@ -136,6 +137,38 @@ static int host_listen(lua_State *L) {
 
 static int argument_count;
 static char **arguments; /* [0]: the script */
+static _Thread_local lua_Integer grants_left = -1; /* how often a state still gets memory; -1: always */
+static _Thread_local bool starved;
+
+/* lua_Alloc; what becomes smaller is always granted, as Lua expects. */
+static void *allocate(void *user, void *block, size_t old_size, size_t size) {
+  (void)user;
+  if (size == 0) {
+    free(block);
+    return NULL;
+  }
+  if (grants_left >= 0 && (block == NULL || size > old_size)) {
+    if (grants_left == 0) starved = true;
+    if (starved) return NULL;
+    grants_left--;
+  }
+  return realloc(block, size);
+}
+
+static int host_starve(lua_State *L) {
+  lua_Integer grants = luaL_checkinteger(L, 2);
+  lua_settop(L, 1);
+  starved = false;
+  grants_left = grants;
+  bool ok = lua_pcall(L, 0, 0, 0) == 0;
+  grants_left = -1;
+  if (ok) lua_pushnil(L);
+  lua_pushboolean(L, starved);
+  lua_insert(L, 1);
+  lua_pushboolean(L, ok);
+  lua_insert(L, 2);
+  return 3;
+}
 
 /* A new state, with `host` for the thread of that number. */
 static lua_State *new_state(int thread);
@@ -169,8 +202,8 @@ static lua_State *new_state(int thread) {
       {"fork", host_fork},   {"wait", host_wait},     {"exit", host_exit},
       {"quit", host_quit},   {"run", host_run},       {"jump", host_jump},
       {"now", host_now},     {"sleep", host_sleep},   {"descriptors", host_descriptors},
-      {"memory", host_memory}, {"listen", host_listen}, {NULL, NULL}};
-  lua_State *L = luaL_newstate();
+      {"memory", host_memory}, {"listen", host_listen}, {"starve", host_starve}, {NULL, NULL}};
+  lua_State *L = lua_newstate(allocate, NULL);
   luaL_openlibs(L);
   lua_newtable(L);
   for (const luaL_Reg *each = functions; each->name != NULL; each++) {

@@ -25,15 +25,15 @@ static void act(struct flight *flight, enum exchange_action action);
 /* Takes the flight out of everything and frees it; its call keeps nothing of it. */
 static void free_flight(struct flight *flight) {
   struct loop *loop = flight->loop;
-  if (flight->waits_for_token) token_cache_leave(flight);
-  loop_abort(loop, &flight->job);
-  turn_end(&flight->turn);
-  timers_clear(&loop->timers, &flight->job.pause);
-  timers_clear(&loop->timers, &flight->deadline);
   if (flight->previous != NULL) flight->previous->next = flight->next;
   else loop->flights = flight->next;
   if (flight->next != NULL) flight->next->previous = flight->previous;
   loop->under_way--;
+  if (flight->waits_for_token) token_cache_leave(flight);
+  loop_abort(loop, &flight->job);
+  timers_clear(&loop->timers, &flight->job.pause);
+  timers_clear(&loop->timers, &flight->deadline);
+  turn_end(&flight->turn); /* another's turn may come by that, and be over at once */
   token_release(flight->token);
   transfer_free(&flight->job.transfer);
   buffer_free(&flight->redirected);
@@ -377,12 +377,12 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
 }
 
 void flights_free(struct loop *loop) {
-  /* The turn of one that is freed may fall to another, which may end by that: the list is read anew each time. */
   while (loop->flights != NULL) {
-    struct flight *flight = loop->flights;
-    struct call *call = flight->call;
+    struct flight *first = loop->flights;
+    struct call *call = first->call;
     call->flight = NULL;
-    free_flight(flight);
+    loop->flights = first->next; /* as free_flight does: clang-tidy does not know that it is the same loop */
+    free_flight(first);
     call_release(call);
   }
 }
