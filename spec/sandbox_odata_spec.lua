@@ -145,6 +145,18 @@ describe("the tenant's OData", function()
     assert.equal(400, user.call("odata/QueueItems?$top=101", "-H", shared).status)
   end)
 
+  it("sends long pages as they are, compressed or not", function()
+    local path = "odata/Jobs?$top=200"
+    local plain = user.call(path, "-H", shared)
+    assert.is_nil(plain.head:find("Content-Encoding", 1, true))
+    for _ = 1, 2 do -- worked out, and remembered
+      local packed = user.call(path, "-H", shared, "--compressed")
+      assert.is_truthy(packed.head:find("Content-Encoding: gzip", 1, true))
+      assert.equal("application/json; charset=utf-8", packed.head:match("Content%-Type: ([^\r]*)"))
+      assert.equal(plain.body, packed.body)
+    end
+  end)
+
   it("ends its pages early and links on when told to", function()
     user.control("POST", "settings", '{"page_size":5}')
     local first = user.call("odata/Machines?$count=true&$select=Id&$filter=Id gt 3001&$top=8").json
