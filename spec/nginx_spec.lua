@@ -377,10 +377,12 @@ describe("in nginx", function()
         ngx.say(value == nil and err.kind)
       } } ]], { workers = 2, http = STORED.http,
         init = [[ client = connect { client_secret = "wrong", token_store = uipath.store.shared_dict "tokens" } ]] })
+      local began = os.time()
       for _ = 1, 4 do
         local _, body = server:get "/"
         assert.equal("auth\n", body)
       end
+      assert.is_true(os.time() - began < 10)
       assert.equal(4, counters().token_requests)
     end)
 
