@@ -60,6 +60,7 @@ describe("in nginx", function()
     options = options or {}
     local started = nginx.start {
       workers = options.workers, log_level = options.log_level, init_worker = options.init_worker, main = options.main,
+      reuse_port = options.reuse_port,
       server = server,
       http = ("init_by_lua_block { %s %s }\n%s"):format(setup_code(), options.init or "client = connect()", options.http or ""),
     }
@@ -260,9 +261,13 @@ describe("in nginx", function()
         location /raise { content_by_lua_block {
           local ok, err = pcall(uipath.map, { 1, 2, 3 }, function(item)
             if item == 3 then ngx.sleep(0.1) error("no more", 0) end
-            return uipath.map({ 1, 2 }, function() return client:get "odata/fault/stall" end)
+            return uipath.map({ 1, 2 }, function()
+              client:get "odata/fault/stall"
+              went_on = true
+            end)
           end)
-          ngx.say(ok, " ", err)
+          ngx.sleep(0.1)
+          ngx.say(ok, " ", err, " ", tostring(went_on))
         } }
         location /all { content_by_lua_block {
           local value, err = uipath.all(
@@ -272,7 +277,7 @@ describe("in nginx", function()
         } }
       ]]
       local _, body = server:get "/raise"
-      assert.equal("false no more\n", body)
+      assert.equal("false no more nil\n", body)
       _, body = server:get "/all"
       assert.equal("nil not_found\n", body)
       assert.is_true(eventually(function() return counters().in_flight == 0 end))
@@ -335,7 +340,7 @@ describe("in nginx", function()
     end)
 
     local STORED = {
-      workers = 3, http = "lua_shared_dict tokens 1m;",
+      workers = 3, http = "lua_shared_dict tokens 1m;", reuse_port = true,
       init = [[ client = connect { token_store = uipath.store.shared_dict "tokens" } ]],
     }
 
@@ -358,9 +363,19 @@ describe("in nginx", function()
 
     it("are renewed by one worker, while they serve still", function()
       control("settings", '{"expires_in":4}')
-      local server = start(MACHINES, STORED)
+      local server = start([[
+        location / { content_by_lua_block { say(client:get "odata/Machines?$top=1") } }
+        location /waited { content_by_lua_block { ngx.print(ngx.shared.tokens:get "waited") } }
+      ]], {
+        workers = 3, http = STORED.http, reuse_port = true,
+        init = [[ client = connect {
+          token_store = uipath.store.shared_dict "tokens",
+          on_event = function(event) if event.type == "token" then ngx.shared.tokens:incr("waited", 1, 0) end end,
+        } ]],
+      })
       assert.same({ [200] = 60 }, server:get_many("/", 60))
       assert.equal(1, counters().token_requests)
+      local _, waited = server:get "/waited"
       -- In the last fifth of its life, and before it is too old.
       assert.is_true(eventually(function()
         assert.same({ [200] = 3 }, server:get_many("/", 3))
@@ -368,6 +383,7 @@ describe("in nginx", function()
       end))
       assert.same({ [200] = 60 }, server:get_many("/", 60))
       assert.equal(2, counters().token_requests)
+      assert.equal(waited, select(2, server:get "/waited"))
       expect_clean(server)
     end)
 
@@ -377,10 +393,12 @@ describe("in nginx", function()
         ngx.say(value == nil and err.kind)
       } } ]], { workers = 2, http = STORED.http,
         init = [[ client = connect { client_secret = "wrong", token_store = uipath.store.shared_dict "tokens" } ]] })
+      local began = os.time()
       for _ = 1, 4 do
         local _, body = server:get "/"
         assert.equal("auth\n", body)
       end
+      assert.is_true(os.time() - began < 10)
       assert.equal(4, counters().token_requests)
     end)
 

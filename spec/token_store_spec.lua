@@ -117,28 +117,30 @@ describe("a token store", function()
   end)
 
   it("is asked for a later token when the one at hand is near its end, and nobody waits for that", function()
-    tenant.control(sandbox, "POST settings", { expires_in = 2 })
-    local store = new_store()
-    local client = connect(store)
+    tenant.control(sandbox, "POST settings", { expires_in = 3 })
+    local store, waited = new_store(), 0
+    local client = connect(store, { on_event = function(event) if event.type == "token" then waited = waited + 1 end end })
     get(client)
-    tenant.sleep(1.65) -- in the last fifth, before the last tenth
-    repeat get(client) until token_requests() == 2
-    repeat get(client) until #store.log >= 4
+    assert.equal(1, waited)
+    -- Again and again, so that one comes in the last fifth of its life and before the last tenth.
+    tenant.eventually(function()
+      get(client)
+      return #store.log >= 4
+    end)
     assert.same({ "load", "save", "load", "save" }, store.log)
+    assert.equal(1, waited)
   end)
 
   it("takes a later token from the store without fetching one", function()
-    tenant.control(sandbox, "POST settings", { expires_in = 2 })
+    tenant.control(sandbox, "POST settings", { expires_in = 3 })
     local store = new_store()
     local client = connect(store)
-    get(client)
+    local first = client:access_token()
     tenant.control(sandbox, "POST settings", { expires_in = 3600 })
     local another = new_store()
     get(connect(another))
     store.entries = another.entries
-    tenant.sleep(1.65)
-    get(client)
-    get(client)
+    tenant.eventually(function() return client:access_token() ~= first end)
     assert.equal(another.entries[store.key][1], client:access_token())
     assert.equal(2, token_requests())
   end)

@@ -35,7 +35,7 @@ http {
   }
   %s
   server {
-    listen 127.0.0.1:%d backlog=4096;
+    listen 127.0.0.1:%d backlog=4096%s;
     location /ping { content_by_lua_block { ngx.print("pong") } }
     %s
   }
@@ -188,7 +188,8 @@ local function launch(options, port)
   os.execute("chmod 755 " .. folder)
   local workers = options.workers or 1
   write_file(folder .. "/nginx.conf", CONFIGURATION:format(load_modules(), workers, options.log_level or "warn", options.main or "",
-    here, here, options.init_worker or "", options.http or "", port, options.server or ""))
+    here, here, options.init_worker or "", options.http or "", port,
+    options.reuse_port and " reuseport" or "", options.server or ""))
   local starter = tonumber(read_file("/proc/self/stat"):match("^%d+"))
   local output = assert(io.popen(LAUNCH:format(FOREIGN, folder, starter, folder)))
   local server = setmetatable({
@@ -207,8 +208,9 @@ local function launch(options, port)
   return nil, table.concat(said, "\n")
 end
 
----Starts nginx.
----@param options { workers?: integer, main?: string, http?: string, server?: string, init_worker?: string, log_level?: string }
+---Starts nginx. reuse_port spreads connections over the workers.
+---@param options { workers?: integer, main?: string, http?: string, server?: string, init_worker?: string, log_level?: string,
+---reuse_port?: boolean }
 ---@return spec.nginx
 function support.start(options)
   local server, problem

@@ -77,8 +77,12 @@ end
 local function step(call, deadline)
   local seconds = deadline and math.max(0, deadline - internal.now())
   local task = seconds ~= 0 and internal.this_task()
-  if not task or task.light then return await(call, seconds) end
   local state
+  if not task or task.light then
+    state = await(call, seconds)
+    if task and task.ended then error("the light thread has been ended", 0) end
+    return state
+  end
   repeat
     coroutine.yield(call, seconds, "without results")
     state = await(call, 0)

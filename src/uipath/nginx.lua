@@ -104,12 +104,12 @@ function nginx.await(call, seconds)
   return await_notice(call, seconds) or poll(call, seconds)
 end
 
--- Ends a light thread with those that it has begun, and the calls of all of them.
+-- Ends a light thread with those that it has begun, and the calls of all of them. nginx lets only the parent kill a thread: one that a
+-- killed thread has begun ends by a raise from its call (see uipath.functions).
 local function kill(task)
   task.ended = true
   for child in pairs(task.children) do kill(child) end
-  internal.set_task(task.thread, nil)
-  ngx.thread.kill(task.thread)
+  if ngx.thread.kill(task.thread) then internal.set_task(task.thread, nil) end
   for call in pairs(task.calls) do internal.cancel(call) end
 end
 
