@@ -34,6 +34,7 @@ build = {
         "src/engine/loop.c",
         "src/engine/notify.c",
         "src/engine/pace.c",
+        "src/engine/proxy.c",
         "src/engine/retry.c",
         "src/engine/sha256.c",
         "src/engine/spare.c",
