@@ -7,7 +7,8 @@ endif
 PREFIX   ?= /usr/local
 OPTIMISE ?= -O2 -g
 SANITIZE ?=
-BUILD    ?= build/$(LUA)$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
+VARIANT   = $(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
+BUILD    ?= build/$(LUA)$(VARIANT)
 comma    := ,
 
 ifeq ($(LUA),luajit)
@@ -46,6 +47,15 @@ PORTABLE_OBJECTS := $(JSON_OBJECTS:$(BUILD)/%=$(BUILD)/portable/%)
 UNIT_TESTS       += $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_portable_test,$(wildcard spec/unit/json_*_test.c))
 LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
 
+# Where a compiler or headers are missing, one line instead of a compiler's many.
+define CHECK_TOOLS
+missing=; \
+for command in $(firstword $(CC)) pkg-config; do command -v $$command >/dev/null || missing="$$missing $$command"; done; \
+for library in libcurl $(LUA_PACKAGE); do \
+  pkg-config --exists $$library 2>/dev/null || missing="$$missing $$library(development files)"; done; \
+[ -z "$$missing" ] || { echo "Missing:$$missing. Run \`make run\` first, which installs what is needed." >&2; exit 1; }
+endef
+
 .DEFAULT_GOAL := module
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -55,11 +65,16 @@ module: $(BUILD)/uipath.so ## build build/lua5.4/uipath.so (LUA=luajit: build/lu
 $(BUILD)/uipath.so: $(MODULE_OBJECTS)
 	$(CC) $(MODULE_FLAGS) $(SANITIZE_FLAGS) -pthread -o $@ $^ $(CURL_LIBS) $(LDFLAGS)
 
-$(BUILD)/src/engine/%.o: src/engine/%.c
+$(BUILD)/tools-are-there:
+	@$(CHECK_TOOLS)
+	@mkdir -p $(@D)
+	@touch $@
+
+$(BUILD)/src/engine/%.o: src/engine/%.c | $(BUILD)/tools-are-there
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | $(BUILD)/tools-are-there
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -MMD -MP -c -o $@ $<
 
@@ -100,22 +115,35 @@ install: module ## install under PREFIX (DESTDIR is honoured)
 	  install -D -m 644 "src/$$file" '$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/'"$$file" || exit 1; done
 	if [ -f src/luipath ]; then install -D -m 755 src/luipath '$(DESTDIR)$(PREFIX)/bin/luipath'; fi
 
-shell-env: ## print what lets lua5.4 and luajit find the module in this tree
-	@echo "export LUA_PATH='$(CURDIR)/src/?.lua;$(CURDIR)/src/?/init.lua;;'"
-	@echo "export LUA_CPATH='$(CURDIR)/$(BUILD)/?.so;;'"
+# As a shell's word. What the user's own variables say comes after it; LUA_PATH_5_4 is read before LUA_PATH changes, which LuaJIT has alone.
+TREE = '$(subst ','\'',$(CURDIR))'
 
-rock-vars: ## print what luarocks must be told on Debian, whose curl.h is in a multiarch folder
-	@echo "CURL_INCDIR=$$(dirname "$$(dirname "$$(echo '#include <curl/curl.h>' | $(CC) -E -M - | tr ' ' '\n' | grep -m1 'curl/curl.h$$')")")"
+shell-env: ## print what lets lua5.4 and luajit find the module in this tree
+	@:$(info export LUA_PATH_5_4=$(TREE)'/src/?.lua;'"$${LUA_PATH_5_4:-$${LUA_PATH:-;;}}")
+	@:$(info export LUA_CPATH_5_4=$(TREE)'/build/lua5.4$(VARIANT)/?.so;'"$${LUA_CPATH_5_4:-$${LUA_CPATH:-;;}}")
+	@:$(info export LUA_PATH=$(TREE)'/src/?.lua;'"$${LUA_PATH:-;;}")
+	@:$(info export LUA_CPATH=$(TREE)'/build/luajit$(VARIANT)/?.so;'"$${LUA_CPATH:-;;}")
+
+rock-vars: ## print what luarocks must be told on Debian, whose headers are in folders of their own
+	@command -v $(firstword $(CC)) >/dev/null || { echo 'rock-vars: there is no $(firstword $(CC)): run `make run` first, which installs it' >&2; exit 1; }
+	@header=$$(echo '#include <curl/curl.h>' | $(CC) -E -M - 2>/dev/null | tr ' ' '\n' | grep -m1 'curl/curl.h$$') || \
+	  { echo "rock-vars: there is no curl/curl.h: run \`make run\` first, which installs libcurl's headers" >&2; exit 1; }; \
+	  echo "CURL_INCDIR=$${header%/curl/curl.h}"
+ifeq ($(LUA),luajit)
+	@folder=$$(pkg-config --variable=includedir luajit) && [ -e "$$folder/luajit.h" ] || \
+	  { echo "rock-vars: there is no luajit.h: run \`make run\` first, which installs LuaJIT's headers" >&2; exit 1; }; \
+	  echo "LUA_INCDIR=$$folder"
+endif
 
 run: ## build, and list the machines of the tenant that UIPATH_* names, or of the bundled sandbox
 	@spec/support/packages run
 	@$(MAKE) -s --no-print-directory module
-	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec lua5.4 examples/list_machines.lua
+	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec $(LUA) examples/list_machines.lua
 
 run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and show its replies
 	@spec/support/packages run test
 	@$(MAKE) -s --no-print-directory LUA=luajit module
-	@eval "$$($(MAKE) -s --no-print-directory LUA=luajit shell-env)"; exec luajit examples/nginx/run.lua
+	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec luajit examples/nginx/run.lua
 
 test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
 	@spec/support/packages run test
@@ -140,12 +168,12 @@ test-gc: ## the same with the collector at its most aggressive
 test-nginx: ## tens of thousands of requests inside nginx: reloads, hang-ups, memory and descriptors
 	@spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module
-	@eval "$$($(MAKE) -s --no-print-directory LUA=luajit shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/endurance.lua
+	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/endurance.lua
 
 bench-nginx: ## throughput, CPU and latency inside nginx against hand-written cosockets
 	@spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module
-	@eval "$$($(MAKE) -s --no-print-directory LUA=luajit shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
+	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
 bench: ## time against bare libcurl and others (the one target that may use npm)
 	@spec/support/packages run test bench
@@ -168,11 +196,11 @@ catalogue: ## generate the catalogue of endpoints anew: make catalogue DEFINITIO
 print-build:
 	@echo $(BUILD)
 
-clean: ## remove what was built
-	rm -rf build
+clean: ## remove what was built, by luarocks too
+	rm -rf build uipath.so
+	find src -name '*.o' -exec rm -f {} +
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
-
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc bench fuzz lint catalogue clean help

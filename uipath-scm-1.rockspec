@@ -6,7 +6,8 @@ description = {
   summary = "UiPath's cloud APIs for Lua and LuaJIT, over libcurl",
   detailed = [[
     client:get(path) gives Lua tables; tokens, retries, deadlines and errors are taken care of.
-    On Debian say: luarocks --lua-version 5.4 make $(make -s rock-vars)]],
+    On Debian say: luarocks --lua-version 5.4 make $(make -s rock-vars)
+    and for LuaJIT: luarocks --lua-version 5.1 make $(make -s LUA=luajit rock-vars)]],
   license = "MIT",
 }
 supported_platforms = { "unix" }
@@ -34,6 +35,7 @@ build = {
         "src/engine/loop.c",
         "src/engine/notify.c",
         "src/engine/pace.c",
+        "src/engine/proxy.c",
         "src/engine/retry.c",
         "src/engine/sha256.c",
         "src/engine/spare.c",

@@ -73,6 +73,7 @@ describe("the environment", function()
       UIPATH_URL = { "cloud.uipath.com/s3cr3t", "must be of the form https://host/organization/tenant" },
       SSL_CERT_FILE = { "a\n", "must not contain control characters" },
       HTTPS_PROXY = { "http://me:s3cr3t@proxy\n", "must not contain control characters" },
+      https_proxy = { "gopher://me:s3cr3t@proxy", "must be of the form http://user:password@host:port, but its scheme" },
       NO_PROXY = { "a\nb", "must not contain control characters" },
     } do
       expect_raise(("variable %s %s"):format(name, case[2]), "uipath.connect()",

@@ -43,12 +43,17 @@ describe("a proxy", function()
   end)
 
   it("is told user and password where they are given", function()
-    local stop = start "dXNlcjpwQHNz" -- user:p@ss
-    local client = uipath.connect(options { proxy = "http://user:p%40ss@127.0.0.1:" .. proxy.port })
-    assert(client:get("odata/Machines", { top = 1 }))
+    local stop = start "dXNlcjpwQC9zcw==" -- user:p@/ss
+    for _, password in ipairs { "p%40%2Fss", "p@/ss" } do
+      local given = options { proxy = "http://user:" .. password .. "@127.0.0.1:" .. proxy.port }
+      assert.equal("1\n", (tenant.run(given, [[print(#assert(client:get("odata/Machines", { top = 1 })).value)]])))
+    end
     local requests = stop()
-    assert.matches("|Proxy%-Authorization: Basic dXNlcjpwQHNz|", requests[1])
-    assert.is_nil(requests[1]:find "Bearer")
+    assert.equal(2, #requests)
+    for _, request in ipairs(requests) do
+      assert.matches("|Proxy%-Authorization: Basic dXNlcjpwQC9zcw==|", request)
+      assert.is_nil(request:find "Bearer")
+    end
   end)
 
   it("that wants another user is an error with a hint, not tried again, and without the password", function()
@@ -78,7 +83,8 @@ describe("a proxy", function()
     stop()
     local _, err = uipath.connect(options()):get("odata/Machines", { top = 1 })
     assert.equal("network", err.kind)
-    assert.matches("proxy", err.hint)
+    assert.matches("^the proxy does not answer", err.hint)
+    assert.is_nil(err.hint:find "base_url")
     _, err = uipath.connect(options { proxy = "http://no-such-proxy.invalid:3128" }):get("odata/Machines", { top = 1 })
     assert.equal("network", err.kind)
     assert.matches("proxy", err.hint)

@@ -319,10 +319,24 @@ describe("a client", function()
   end)
 
   it("that is given certificates that cannot be read says so", function()
-    local _, err = uipath.connect(tenant.options(sandbox, { ca_file = "/nonexistent.pem", max_attempts = 4 })):get "odata/Machines"
-    assert.equal("network", err.kind)
-    assert.matches("ca_file", err.hint)
-    assert.is_false(err.retryable)
+    local empty = tenant.shell "mktemp -d":match "%S+"
+    local hints = {
+      [{ ca_file = "/nonexistent.pem" }] = "ca_file (or SSL_CERT_FILE) No such file or directory: /nonexistent.pem",
+      [{ ca_file = "/dev/null" }] = "ca_file (or SSL_CERT_FILE) holds no PEM certificates: /dev/null",
+      [{ ca_file = false, ca_dir = "/nonexistent:" .. empty }] = "ca_dir (or SSL_CERT_DIR) is no directory of certificates under their hashes, "
+        .. "as `openssl rehash` makes them: /nonexistent:" .. empty,
+    }
+    for changes, hint in pairs(hints) do
+      changes.max_attempts = 4
+      local _, err = uipath.connect(tenant.options(sandbox, changes)):get "odata/Machines"
+      assert.equal("network", err.kind)
+      assert.equal(hint, err.hint)
+      assert.is_false(err.retryable)
+    end
+    os.execute("rmdir " .. empty)
+    local output = tenant.shell("env SSL_CERT_DIR=/nowhere " .. tenant.command(tenant.options(sandbox, { ca_file = false }),
+      "print(select(2, client:get 'odata/Machines').hint)"))
+    assert.matches("SSL_CERT_DIR.*: /nowhere", output)
   end)
 
   it("gives up a connection after connect_timeout, and tries again", function()

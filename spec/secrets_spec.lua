@@ -131,11 +131,19 @@ describe("no secret is", function()
     assert.is_truthy(output:find "uipath.client")
     expect_no_secret(output)
     proxy.stop()
-    for _, broken in ipairs { url, "http://user:" .. PASSWORD .. "@no-such-proxy.invalid:1", "socks5://user:" .. PASSWORD .. "@127.0.0.1:1" } do
-      local _, err = uipath.connect(tenant.options(sandbox, { base_url = "https://elsewhere.invalid", proxy = broken, max_attempts = 1 })):get "odata/X"
-      assert.equal("network", err.kind)
-      expect_no_secret(err)
+    local events = {}
+    for _, password in ipairs { PASSWORD, "a@" .. PASSWORD, PASSWORD .. "/@x", "a/" .. PASSWORD, PASSWORD .. "%2F%40", "#" .. PASSWORD .. "?" } do
+      for _, broken in ipairs { "http://user:%s@127.0.0.1:" .. proxy.port, "http://user:%s@no-such-proxy.invalid:1", "socks5://user:%s@127.0.0.1:1" } do
+        local _, err = uipath.connect(tenant.options(sandbox, {
+          base_url = "https://elsewhere.invalid", proxy = broken:gsub("%%s", (password:gsub("%%", "%%%%"))), max_attempts = 1,
+          on_event = function(event) events[#events + 1] = event end,
+        })):get "odata/X"
+        assert.equal("network", err.kind)
+        expect_no_secret(err)
+      end
     end
+    assert.is_true(#events > 0)
+    expect_no_secret(events)
   end)
 
   it("in what uipath.connect raises", function()
@@ -143,7 +151,7 @@ describe("no secret is", function()
       { client_secret = CLIENT_SECRET, client_id = 5 }, { client_secret = CLIENT_SECRET .. "\n", client_id = "id" },
       { access_token = TOKEN .. "\n" }, { access_token = "Bearer " .. TOKEN }, { access_token = TOKEN, client_secret = CLIENT_SECRET },
       { access_token = TOKEN, organization = 5 }, { acces_token = TOKEN }, { access_token = TOKEN, proxy = "http://user:" .. PASSWORD .. "@a\nb" },
-      { access_token = TOKEN, proxy = "ftp://user:" .. PASSWORD .. "@proxy.example" },
+      { access_token = TOKEN, proxy = "ftp://user:" .. PASSWORD .. "@proxy.example" }, { access_token = TOKEN, proxy = PASSWORD .. ":p@h:x" },
       { access_token = TOKEN, base_url = "https://user:" .. PASSWORD .. "@uipath.example" },
     } do
       options.organization = options.organization or "acme"

@@ -6,6 +6,14 @@
 #include <lua.h>
 
 #if LUA_VERSION_NUM == 501
+#if !__has_include(<luajit.h>)
+#error "uipath is for Lua 5.4 and LuaJIT, and these are Lua 5.1's headers: say where LuaJIT's are (luarocks: LUA_INCDIR, see make LUA=luajit rock-vars)"
+#endif
+#elif LUA_VERSION_NUM < 504
+#error "uipath is for Lua 5.4 and LuaJIT: these headers are of another Lua"
+#endif
+
+#if LUA_VERSION_NUM == 501
 
 #define LUA_OK 0
 #define lua_rawlen lua_objlen

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "compat.h"
+#include "engine/proxy.h"
 #include "engine/text.h"
 #include "engine/url.h"
 #include "environment.h"
@@ -124,14 +124,10 @@ static void check_scope(lua_State *L, const char *what) {
 
 /* proxy: what libcurl takes for one; its own messages would name the password. */
 static void check_proxy(lua_State *L, const char *what) {
-  static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  struct proxy_parts parts;
   check_text(L, what);
-  const char *proxy = lua_tostring(L, -1);
-  const char *end = strstr(proxy, "://");
-  if (end == NULL) return;
-  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-    if (strlen(schemes[i]) == (size_t)(end - proxy) && strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0) return;
-  luaL_error(L, "%s must be of the form http://user:password@host:port (or https, socks4, socks4a, socks5, socks5h)", what);
+  const char *mistake = proxy_split(lua_tostring(L, -1), &parts);
+  if (mistake != NULL) luaL_error(L, "%s must be of the form http://user:password@host:port, but %s", what, mistake);
 }
 
 static void check_deployment(lua_State *L, const char *what) {

@@ -226,7 +226,7 @@ static void calls_and_headers(void **state) {
 
 static bool make_transport(void) {
   struct transport_settings *transport = transport_settings_new(
-      &(struct transport_settings){.ca_file = "file", .ca_dir = "dir", .proxy = "http://proxy", .no_proxy = "*"});
+      &(struct transport_settings){.ca_file = "file", .ca_dir = "dir", .proxy = "http://user:password@proxy", .no_proxy = "*"});
   transport_settings_release(transport);
   return transport != NULL;
 }

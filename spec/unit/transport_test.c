@@ -68,6 +68,10 @@ static void every_setting_tells_settings_apart(void **state) {
       {.ca_dir = "d", .ca_file = "g"},
       {.ca_dir = "d", .proxy = "p"},
       {.ca_dir = "d", .proxy = "q"},
+      {.ca_dir = "d", .proxy = "u@q"},
+      {.ca_dir = "d", .proxy = "v@q"},
+      {.ca_dir = "d", .proxy = "u:x@q"},
+      {.ca_dir = "d", .proxy = "u:y@q"},
       {.ca_dir = "d", .no_proxy = "n"},
       {.ca_dir = "d", .no_proxy = "o"},
       {.ca_dir = "d", .insecure = true},
@@ -84,10 +88,32 @@ static void every_setting_tells_settings_apart(void **state) {
     }
 }
 
+static void a_proxy_is_split(void **state) {
+  (void)state;
+  static const char *const rows[][4] = {
+      {"http://proxy:3128", "http://proxy:3128", NULL, NULL},
+      {"proxy", "proxy", NULL, NULL},
+      {"http://user@proxy/", "http://proxy/", "user", NULL},
+      {"user:@proxy", "proxy", "user", ""},
+      {"socks5://us%40er:p%3Aa%2fs%@[::1]:1", "socks5://[::1]:1", "us@er", "p:a/s%"},
+      {"https://user:p@s/s:1@proxy:1", "https://proxy:1", "user", "p@s/s:1"},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    struct transport_settings *settings = new_settings(&(struct transport_settings){.proxy = rows[i][0]});
+    assert_string_equal(settings->proxy, rows[i][1]);
+    if (rows[i][2] == NULL) assert_null(settings->proxy_user);
+    else assert_string_equal(settings->proxy_user, rows[i][2]);
+    if (rows[i][3] == NULL) assert_null(settings->proxy_password);
+    else assert_string_equal(settings->proxy_password, rows[i][3]);
+    transport_settings_release(settings);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(strings_are_copied),
       cmocka_unit_test(the_systems_directory_serves_where_no_authority_is_given),
+      cmocka_unit_test(a_proxy_is_split),
       cmocka_unit_test(every_setting_tells_settings_apart),
   };
   return cmocka_run_group_tests_name("transport", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "proxy.h"
 #include "spare.h"
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
@@ -252,11 +253,14 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   }
   /* An empty proxy keeps libcurl from reading the environment itself: that has been done where the options were. */
   return curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy == NULL ? "" : settings->proxy) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, settings->proxy_user) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, settings->proxy_password) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_NOPROXY, settings->no_proxy == NULL ? "" : settings->no_proxy) == CURLE_OK;
 }
 
 bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request) {
   transfer->easy = easy;
+  transfer->transport = request->transport;
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
@@ -306,11 +310,41 @@ const char *transfer_header(const struct transfer *transfer, const char *name, s
   return found;
 }
 
+/* What to do where no authority is known that vouches for the server. */
+static const char *hint_for_authority(struct transfer *transfer) {
+  const char *ca_dir = transfer->transport->ca_dir;
+  if (ca_dir == NULL || transport_has_certificates(ca_dir))
+    return "the server's certificate comes from an unknown authority: for a private one give ca_file or ca_dir";
+  snprintf(transfer->hint_text, sizeof transfer->hint_text,
+           "ca_dir (or SSL_CERT_DIR) is no directory of certificates under their hashes, as `openssl rehash` makes them: %s", ca_dir);
+  return transfer->hint_text;
+}
+
+/* What is wrong with ca_file. */
+static const char *hint_for_file(struct transfer *transfer) {
+  const char *ca_file = transfer->transport->ca_file;
+  if (ca_file == NULL) return NULL;
+  int failure = access(ca_file, R_OK) == 0 ? 0 : errno;
+  snprintf(transfer->hint_text, sizeof transfer->hint_text, "ca_file (or SSL_CERT_FILE) %s: %s",
+           failure == 0 ? "holds no PEM certificates" : strerror(failure), ca_file);
+  return transfer->hint_text;
+}
+
+/* Whether a connection that could not be made was to be one to the proxy: libcurl's words name who it was. */
+static bool was_for_proxy(const struct transfer *transfer) {
+  struct proxy_parts parts;
+  char host[256];
+  if (transfer->transport->proxy == NULL || proxy_split(transfer->transport->proxy, &parts) != NULL || parts.host_length >= sizeof host) return false;
+  memcpy(host, parts.host, parts.host_length);
+  host[parts.host_length] = '\0';
+  return strcasestr(transfer->error_text, host) != NULL;
+}
+
 /* What OpenSSL found wrong with the certificate (X509_V_ERR_…, of openssl/x509_vfy.h), in words on what to do. */
-static const char *hint_for_certificate(CURL *easy) {
+static const char *hint_for_certificate(struct transfer *transfer) {
   enum { FINE = 0, NOT_LOOKED_AT = 1, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
   long verdict = -1;
-  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
   switch (verdict) {
     case FINE:
     case NOT_LOOKED_AT: /* libcurl checks the name first */
@@ -319,23 +353,27 @@ static const char *hint_for_certificate(CURL *easy) {
     case HAS_EXPIRED:
       return "the server's certificate is out of date: its owner must renew it, unless this machine's clock is wrong";
     default:
-      return "the server's certificate comes from an unknown authority: for a private one give ca_file or ca_dir";
+      return hint_for_authority(transfer);
   }
 }
 
 /* What to do about a failure of the connection, or NULL. */
-static const char *hint_for(CURL *easy, CURLcode result) {
+static const char *hint_for(struct transfer *transfer, CURLcode result) {
   switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "check the host name in base_url (and identity_url), and this machine's DNS";
     case CURLE_COULDNT_RESOLVE_PROXY:
       return "check the host name in proxy (or HTTPS_PROXY)";
+    case CURLE_PROXY:
+      return "the proxy did not make the connection: check proxy (or HTTPS_PROXY), its user and password";
     case CURLE_COULDNT_CONNECT:
+      if (was_for_proxy(transfer))
+        return "the proxy does not answer: nothing listens there, or a firewall is in between; check host and port in proxy (or HTTPS_PROXY)";
       return "nothing listens there, or a firewall is in between: check base_url; behind a proxy set proxy or HTTPS_PROXY";
     case CURLE_PEER_FAILED_VERIFICATION:
-      return hint_for_certificate(easy);
+      return hint_for_certificate(transfer);
     case CURLE_SSL_CACERT_BADFILE:
-      return "ca_file (or SSL_CERT_FILE) cannot be read as PEM certificates";
+      return hint_for_file(transfer);
     case CURLE_SSL_CONNECT_ERROR:
       return "the TLS handshake failed: is this an https:// address?";
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -412,16 +450,6 @@ static bool is_leftover(const struct transfer *transfer, CURLcode result) {
   return result == CURLE_UNSUPPORTED_PROTOCOL && connections == 0 && transfer->starts > 0;
 }
 
-/* Takes out the user and password of every URL in the text. */
-static void hide_user_info(char *text) {
-  for (char *scheme = text; (scheme = strstr(scheme, "://")) != NULL;) {
-    char *user = scheme + 3, *end = user + strcspn(user, "/ '\"");
-    char *at = memrchr(user, '@', (size_t)(end - user));
-    if (at != NULL) memmove(user, at + 1, strlen(at + 1) + 1);
-    scheme = user;
-  }
-}
-
 /* Appends to the error text where it happened. */
 static void add_place(struct transfer *transfer, const char *words) {
   char text[CURL_ERROR_SIZE];
@@ -449,7 +477,7 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
   struct transfer_end end = {.outcome = RETRY_BROKEN,
                              .error = CALL_NETWORK,
                              .retry_after_ms = -1,
-                             .hint = hint_for(transfer->easy, result),
+                             .hint = hint_for(transfer, result),
                              .repetitions = repetitions,
                              .message = transfer->error_text};
   if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
@@ -460,7 +488,6 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
   if (result == CURLE_ABORTED_BY_CALLBACK) end.message = "the connection broke while the request was being sent";
   else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
   else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
-  hide_user_info(transfer->error_text);
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (transfer->starts == 0 && proxy_status >= 400 && proxy_status < 500) {
     end.outcome = RETRY_PERMANENT;

@@ -32,6 +32,7 @@ struct transfer {
   CURL *easy;                 /* owned by the loop; NULL: idle */
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
+  const struct transport_settings *transport; /* the request's, borrowed until transfer_finish */
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
   struct buffer reply_headers;
@@ -48,6 +49,7 @@ struct transfer {
   int64_t progress_ms;        /* of a streamed body: clock_monotonic_ms of the last byte */
   curl_off_t progress_bytes;
   char error_text[CURL_ERROR_SIZE];
+  char hint_text[256];
 };
 
 /* How a finished transfer ended. message and hint are valid until the transfer is used again; hint may be NULL. */

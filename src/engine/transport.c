@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
+#include "proxy.h"
+#include "url.h"
+
 /* Where distributions keep the certificates of authorities under their subject's hash. OpenSSL reads one file per chain from
    there, and a bundle of 140 as a whole for each new connection: 20 ms. */
 static const char *const hashed_directories[] = {"/etc/ssl/certs", "/etc/pki/tls/certs", NULL};
@@ -21,6 +25,20 @@ static bool is_hashed_directory(const char *path) {
   for (const struct dirent *entry; !found && (entry = readdir(directory)) != NULL;) found = is_hashed_name(entry->d_name);
   closedir(directory);
   return found;
+}
+
+bool transport_has_certificates(const char *ca_dir) {
+  char path[1024];
+  for (const char *cursor = ca_dir; *cursor != '\0'; cursor += strspn(cursor, ":")) {
+    size_t length = strcspn(cursor, ":");
+    if (length < sizeof path) {
+      memcpy(path, cursor, length);
+      path[length] = '\0';
+      if (is_hashed_directory(path)) return true;
+    }
+    cursor += length;
+  }
+  return false;
 }
 
 /* The system's hashed directory, or NULL. Looked for once: a second time costs a directory walk. */
@@ -47,10 +65,28 @@ static char *copy(const char *string, bool *failed) {
   return copied;
 }
 
+/* Sets proxy, proxy_user and proxy_password: libcurl gets them apart, so that none of its messages holds the password. */
+static void split_proxy(struct transport_settings *settings, const char *proxy, bool *failed) {
+  struct proxy_parts parts;
+  if (proxy == NULL) return;
+  if (proxy_split(proxy, &parts) != NULL || parts.user == NULL) {
+    settings->proxy = copy(proxy, failed);
+    return;
+  }
+  struct buffer address = BUFFER_EMPTY;
+  bool appended = buffer_append(&address, proxy, parts.scheme_length) && buffer_append_string(&address, parts.address);
+  settings->proxy = address.data;
+  settings->proxy_user = url_unescape(parts.user, parts.user_length);
+  if (parts.password != NULL) settings->proxy_password = url_unescape(parts.password, parts.password_length);
+  if (!appended || settings->proxy_user == NULL || (parts.password != NULL && settings->proxy_password == NULL)) *failed = true;
+}
+
 static void free_settings(struct transport_settings *settings) {
   free((char *)settings->ca_file);
   free((char *)settings->ca_dir);
   free((char *)settings->proxy);
+  free((char *)settings->proxy_user);
+  secret_free((char *)settings->proxy_password);
   free((char *)settings->no_proxy);
   free(settings);
 }
@@ -64,7 +100,7 @@ struct transport_settings *transport_settings_new(const struct transport_setting
   settings->connect_timeout_ms = like->connect_timeout_ms;
   settings->ca_file = copy(like->ca_file, &failed);
   settings->ca_dir = copy(like->ca_file == NULL && like->ca_dir == NULL ? system_directory() : like->ca_dir, &failed);
-  settings->proxy = copy(like->proxy, &failed);
+  split_proxy(settings, like->proxy, &failed);
   settings->no_proxy = copy(like->no_proxy, &failed);
   if (!failed) return settings;
   free_settings(settings);
@@ -88,5 +124,6 @@ static bool same(const char *one, const char *other) {
 bool transport_settings_equal(const struct transport_settings *one, const struct transport_settings *other) {
   return one == other || (one->insecure == other->insecure && one->connect_timeout_ms == other->connect_timeout_ms &&
                           same(one->ca_file, other->ca_file) && same(one->ca_dir, other->ca_dir) &&
-                          same(one->proxy, other->proxy) && same(one->no_proxy, other->no_proxy));
+                          same(one->proxy, other->proxy) && same(one->proxy_user, other->proxy_user) &&
+                          same(one->proxy_password, other->proxy_password) && same(one->no_proxy, other->no_proxy));
 }

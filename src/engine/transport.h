@@ -11,17 +11,22 @@ struct transport_settings {
   atomic_int references;
   const char *ca_file;           /* NULL: none given */
   const char *ca_dir;            /* NULL: none given */
-  const char *proxy;             /* NULL: none */
+  const char *proxy;             /* without user and password; NULL: none */
+  const char *proxy_user;        /* NULL: none; not percent-encoded, as is the password */
+  const char *proxy_password;    /* NULL: none */
   const char *no_proxy;          /* libcurl's CURLOPT_NOPROXY list, or NULL */
   bool insecure;           /* no TLS check, plain http anywhere */
   int64_t connect_timeout_ms;
 };
 
-/* Copies all of `like` into new settings with one reference. With neither ca_file nor ca_dir the system's hashed directory is taken,
+/* Copies all of `like` into new settings with one reference; its proxy is a whole one, with user and password. With neither ca_file nor ca_dir the system's hashed directory is taken,
    else its bundle. NULL: no memory. */
 struct transport_settings *transport_settings_new(const struct transport_settings *like);
 struct transport_settings *transport_settings_retain(struct transport_settings *settings);
 void transport_settings_release(struct transport_settings *settings);
+
+/* Whether ca_dir, one or more directories with ':' between them, has certificates under their hashes: OpenSSL looks for no others. */
+bool transport_has_certificates(const char *ca_dir);
 
 /* Whether two settings lead to the same connections. */
 bool transport_settings_equal(const struct transport_settings *one, const struct transport_settings *other);

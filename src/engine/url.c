@@ -1,5 +1,6 @@
 #include "url.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -61,6 +62,15 @@ bool url_escape(struct buffer *url, const char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++)
     if (!(is_unreserved(bytes[i]) ? buffer_append_char(url, bytes[i]) : append_encoded(url, bytes[i]))) return false;
   return true;
+}
+
+char *url_unescape(const char *bytes, size_t length) {
+  char *text = malloc(length + 1);
+  if (text == NULL) return NULL;
+  size_t written = 0;
+  for (size_t i = 0; i < length;) text[written++] = decode_next(bytes, length, &i);
+  text[written] = '\0';
+  return text;
 }
 
 /* What stays as it is beside RFC 3986's unreserved characters. A user's '+' in a query means a plus, which the server would read as a

@@ -75,6 +75,9 @@ bool url_resolve(const char *base, const char *reference, size_t reference_lengt
 /* Appends bytes percent-encoded as one path segment or query value (all but RFC 3986's unreserved characters). false: no memory. */
 bool url_escape(struct buffer *url, const char *bytes, size_t length);
 
+/* The bytes percent-decoded, malloc'ed and NUL-terminated. NULL: no memory. */
+char *url_unescape(const char *bytes, size_t length);
+
 /* Appends application/x-www-form-urlencoded "name=value" (joined with '&' where the buffer is not empty). false: no memory. */
 bool url_append_form_field(struct buffer *form, const char *name, const char *value);
 

@@ -1,0 +1,89 @@
+-- What make says to those who have not everything yet, and what it tells shells.
+
+local assert = require "luassert"
+local tenant = require "spec.support.tenant"
+
+local lua = tenant.interpreter
+
+describe("make", function()
+  local folder
+  before_each(function() folder = tenant.shell "mktemp -d":match "%S+" end)
+  after_each(function() tenant.shell("rm -r " .. folder) end)
+
+  -- Runs a command in the tree, without what this run of the suite has in its environment, and gives its output and status. $F is an
+  -- empty folder, $LUA the interpreter, $MODULES where its modules are, $PRELOAD what they need.
+  local function run(command)
+    local output = tenant.shell(("MODULES=$BUILD PRELOAD=$LD_PRELOAD; unset LD_PRELOAD SANITIZE BUILD MAKEFLAGS LUA_PATH LUA_CPATH; "
+      .. "F=%s; LUA=%s; %s; echo \"status $?\""):format(folder, lua, command))
+    local text, status = output:match "^(.*)status (%d+)\n$"
+    return text, tonumber(status)
+  end
+
+  -- A line on standard error, and no more but make's own.
+  local function expect_line(line, command)
+    local text, status = run(command)
+    assert.is_not.equal(0, status)
+    assert.equal(line, text:match "^[^\n]*")
+    assert.is_nil(text:gsub("^[^\n]*\n", ""):gsub("make[^\n]*\n", ""):match "%S")
+  end
+
+  it("says in one line what is missing to build", function()
+    local said = " Run `make run` first, which installs what is needed."
+    for _, target in ipairs { "module", "install DESTDIR=$F" } do
+      local make = "make -s LUA=$LUA BUILD=$F/build " .. target
+      expect_line("Missing: no-such-compiler." .. said, make .. " CC=no-such-compiler")
+      expect_line(("Missing: libcurl(development files) %s(development files)."):format(lua) .. said, "PKG_CONFIG_LIBDIR=/nonexistent " .. make)
+    end
+  end)
+
+  it("says in one line what is missing for LuaRocks", function()
+    local make = "make -s LUA=$LUA rock-vars "
+    expect_line("rock-vars: there is no no-such-compiler: run `make run` first, which installs it", make .. "CC=no-such-compiler")
+    expect_line("rock-vars: there is no curl/curl.h: run `make run` first, which installs libcurl's headers", make .. "CC='gcc -nostdinc'")
+    if jit then
+      local text, status = run("PKG_CONFIG_LIBDIR=/nonexistent " .. make)
+      assert.is_not.equal(0, status)
+      assert.is_truthy(text:find("rock-vars: there is no luajit.h: run `make run` first", 1, true), text)
+    end
+  end)
+
+  it("does not compile with the headers of another Lua", function()
+    for number, words in pairs { [501] = "say where LuaJIT's are", [503] = "of another Lua" } do
+      local text, status = run(("cd $F && echo '#define LUA_VERSION_NUM %d' >lua.h && : >lauxlib.h && cd - >/dev/null && "
+        .. "gcc -fsyntax-only -I$F -x c src/compat.h"):format(number))
+      assert.is_not.equal(0, status)
+      assert.is_truthy(text:find("#error \"uipath is for Lua 5.4 and LuaJIT", 1, true), text)
+      assert.is_truthy(text:find(words, 1, true), text)
+    end
+  end)
+
+  it("lists its targets without programs that some systems have not", function()
+    local text, status = run "mkdir $F/bin; for p in make sh awk; do ln -s $(command -v $p) $F/bin; done; PATH=$F/bin make -s help"
+    assert.equal(0, status)
+    assert.matches("\n  make install +install under PREFIX", text)
+  end)
+
+  it("lets both Luas find the module in one shell, and what the user's own variables say", function()
+    -- In a tree whose name is not easy on shells.
+    local text = run [[
+      tree="$F/it's a \$tree"
+      mkdir -p "$tree/build" && cp -r Makefile src "$tree" && ln -s "$MODULES" "$tree/build/$LUA" &&
+      echo 'return "mine"' >"$F/mine.lua" && cd "$tree" && export LUA_PATH="$F/?.lua;;" && eval "$(make -s shell-env)" && cd / &&
+      LD_PRELOAD=$PRELOAD $LUA -e 'print(require("uipath")._VERSION, (require "mine"), require("uipath.errors") ~= nil)']]
+    assert.equal("uipath 0.1.0\tmine\ttrue\n", text)
+    for _, other in ipairs { "lua5.4", "luajit" } do
+      assert.matches("^export LUA_PATH_5_4=[^\n]*\nexport LUA_CPATH_5_4=[^\n]*/build/lua5.4/%?%.so;[^\n]*\n"
+        .. "export LUA_PATH=[^\n]*\nexport LUA_CPATH=[^\n]*/build/luajit/%?%.so;[^\n]*\n$", (run("make -s LUA=" .. other .. " shell-env")))
+    end
+  end)
+
+  it("runs the example under the Lua that is asked for", function()
+    -- In a tree without sources, so that nothing need be built.
+    local text, status = run [[
+      mkdir -p $F/bin $F/spec/support && cp Makefile $F && cp spec/support/packages $F/spec/support &&
+      printf '#!/bin/sh\necho "this is ${0##*/}, $*"\n' >$F/bin/$LUA && chmod +x $F/bin/$LUA &&
+      env -i PATH=$F/bin:$PATH HOME=$F make -s -C $F PLAIN_SOURCES= CC=true LUA=$LUA run]]
+    assert.equal(0, status, text)
+    assert.equal("this is " .. lua .. ", examples/list_machines.lua\n", text)
+  end)
+end)
