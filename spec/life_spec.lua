@@ -393,6 +393,10 @@ describe("Ctrl-C", function()
     { "in a wait with a limit", "client:start('GET', 'fault/stall'):wait(20)" },
     { "in a pause before another attempt", "client:get('fault/status/503/30', { max_attempts = 2, timeout = 60 })" },
     { "while bytes keep coming", "client:get 'fault/trickle/0.003'" },
+    { "while bytes come all the time", [[
+      local calls = {}
+      for i = 1, 100 do calls[i] = client:start("GET", "fault/trickle/0.001") end
+      calls[1]:wait()]] },
     { "while a function waits for another call", [[
       client:with{ access_token = function() return client:get "fault/stall" end }:get "fault/ok"]] },
   }

@@ -321,11 +321,14 @@ static int64_t caller_sleep(int64_t deadline) {
 
 /* Drives until one of the calls is ready, the deadline has passed, or a signal may have come. The caller has the loop. */
 static enum engine_wait_result drive_for(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
+  int64_t looks_up_at = clock_monotonic_ms() + LONGEST_CALLER_SLEEP_MS;
   for (;;) {
     turn(engine);
     if (any_ready(calls, count)) return ENGINE_WAIT_READY;
     int64_t left = caller_sleep(deadline);
     if (left <= 0) return ENGINE_WAIT_TIMEOUT;
+    /* Where bytes keep coming, poll may never have been asleep when a signal came. */
+    if (clock_monotonic_ms() >= looks_up_at) return ENGINE_WAIT_INTERRUPTED;
     int patience = loop_patience(&engine->loop, left);
     if (patience > 0 && !loop_sleep(&engine->loop, patience) && loop_patience(&engine->loop, left) > 0)
       /* Neither the network nor a timer: a wake-up, or a signal, which poll tells by returning early. */

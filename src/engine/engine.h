@@ -23,7 +23,7 @@ enum engine_wait_result {
 };
 
 /* Blocks until at least one of the calls is ready, until the deadline (a moment of clock_monotonic_ms; INT64_MAX: none) has passed, or until a
-   signal may have been handled: a caller is never asleep for longer than 0.05 s at a time. */
+   signal may have been handled: never longer than 0.05 s at a time, whatever the network does. */
 enum engine_wait_result engine_await(struct call *const *calls, size_t count, int64_t deadline_ms);
 
 /* Whether the call needs a token from its owner's Lua. Several may do at a time; when one has answered for all, the others ask no longer. */
