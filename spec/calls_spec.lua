@@ -312,7 +312,8 @@ describe("a finalizer", function()
   for _, options in ipairs { "", "on_event = function() end" } do
     for _, row in ipairs(rows) do
       it(("may still have what was collected: %s (%s)"):format(row[1], options), function()
-        local output, status = tenant.run({ organization = "a", access_token = "x", base_url = "http://127.0.0.1:1" }, program:format(options, row[1]))
+        local given = { organization = "a", access_token = "x", base_url = "http://127.0.0.1:1" }
+        local output, status = tenant.run(given, program:format(options, row[1]))
         assert.is_truthy(output:find(row[2], 1, true), output)
         assert.equal(0, status)
       end)

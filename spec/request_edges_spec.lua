@@ -87,13 +87,15 @@ describe("a tenant of the call's own headers takes the place of the client's", f
   it("on premises", function()
     local standalone = client:with { deployment = "standalone" }
     assert.equal("T", assert(standalone:get("fault/echo")).headers["x-uipath-tenantname"])
-    assert.equal("other", assert(standalone:get("fault/echo", { headers = { ["X-UIPATH-TenantName"] = "other" } })).headers["x-uipath-tenantname"])
+    local got = assert(standalone:get("fault/echo", { headers = { ["X-UIPATH-TenantName"] = "other" } }))
+    assert.equal("other", got.headers["x-uipath-tenantname"])
   end)
 end)
 
 describe("a number in the query", function()
   local rows = {
-    { 5, "5" }, { 5.0, "5" }, { -5.0, "-5" }, { 2.5, "2.5" }, { 2 ^ 53, "9007199254740992" }, { -2 ^ 53, "-9007199254740992" }, { 2 ^ 62, "4611686018427387904" },
+    { 5, "5" }, { 5.0, "5" }, { -5.0, "-5" }, { 2.5, "2.5" }, { 2 ^ 53, "9007199254740992" }, { -2 ^ 53, "-9007199254740992" },
+    { 2 ^ 62, "4611686018427387904" },
   }
   for _, row in ipairs(rows) do
     it("is written without a needless fraction: " .. row[2], function()
