@@ -43,14 +43,6 @@ end
 -- Options
 -- ---------------------------------------------------------------------------
 
----@class uipath.PagingOptions: uipath.CallOptions
----@field page_size? integer  rows a request, at most what the service allows
----@field limit? integer  rows in all; `top` means the same here
----@field skip? integer  the offset to start from
----@field prefetch? integer  pages under way ahead: 4, or the client's own
----@field by? string  walk by this key instead of by offset, one page after the other
----@field on_progress? fun(done: integer, total: integer?)
-
 -- What is not passed on as it is.
 local OWN = { page_size = true, limit = true, top = true, skip = true, prefetch = true, by = true, on_progress = true, count = true }
 
