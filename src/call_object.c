@@ -362,7 +362,7 @@ static int internal_state(lua_State *L) {
   if (!is_done(object)) {
     bool ready = engine_is_ready(object->call);
     enum call_phase phase = call_phase(object->call);
-    if (phase == CALL_ASKING) state = "asking";
+    if (engine_is_asking(object->call)) state = "asking";
     else if (phase != CALL_DONE) state = ready ? "events" : "waiting";
   }
   lua_pushstring(L, state);

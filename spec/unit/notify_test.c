@@ -88,7 +88,7 @@ static void a_waiter_is_told_when_the_call_is_ready(void **state) {
   int waiter = connect_to(fixture);
   ask(fixture, waiter, number, 0);
   assert_string_equal(heard(waiter), "");
-  atomic_store(&call->phase, CALL_ASKING);
+  atomic_store(&call->has_events, true);
   notify_ready(fixture->notify, call);
   assert_string_equal(heard(waiter), "");
   notify_flush(fixture->notify);
@@ -105,9 +105,10 @@ static void a_waiter_is_told_when_the_call_is_ready(void **state) {
 
 static void a_call_that_is_ready_or_over_is_answered_at_once(void **state) {
   struct fixture *fixture = *state;
-  struct call *asking = new_call(CALL_ASKING), *done = new_call(CALL_DONE), *over = new_call(CALL_ACTIVE);
+  struct call *eventful = new_call(CALL_ACTIVE), *done = new_call(CALL_DONE), *over = new_call(CALL_ACTIVE);
   int waiter = connect_to(fixture);
-  ask(fixture, waiter, notify_number(fixture->notify, asking), 0);
+  atomic_store(&eventful->has_events, true);
+  ask(fixture, waiter, notify_number(fixture->notify, eventful), 0);
   assert_string_equal(heard(waiter), "1");
   assert_true(notify_number(fixture->notify, done) == 0);
   uint64_t number = notify_number(fixture->notify, over);
@@ -118,8 +119,8 @@ static void a_call_that_is_ready_or_over_is_answered_at_once(void **state) {
   ask(fixture, waiter, 987654321, 0);
   assert_string_equal(heard(waiter), "1");
   close(waiter);
-  notify_forget(fixture->notify, asking);
-  call_release(asking);
+  notify_forget(fixture->notify, eventful);
+  call_release(eventful);
   call_release(done);
   call_release(over);
 }
@@ -208,7 +209,8 @@ static void numbers_that_share_a_bucket_are_told_apart(void **state) {
   static struct call *calls[COUNT];
   int waiter = connect_to(fixture);
   for (int i = 0; i < COUNT; i++) {
-    calls[i] = new_call(i == 5 ? CALL_ASKING : CALL_ACTIVE);
+    calls[i] = new_call(CALL_ACTIVE);
+    atomic_store(&calls[i]->has_events, i == 5);
     assert_true(notify_number(fixture->notify, calls[i]) == (uint64_t)i + 1);
   }
   ask(fixture, waiter, 6, 0);
