@@ -5,13 +5,14 @@ local assert = require "luassert"
 local Terminal = {}
 Terminal.__index = Terminal
 
-local TMUX = "env -u LD_PRELOAD LC_ALL=C.UTF-8 tmux -u -f /dev/null"
+-- Its socket is in the terminal's own folder.
+local TMUX = "env -u LD_PRELOAD LC_ALL=C.UTF-8 TMUX_TMPDIR=%s tmux -u -f /dev/null %s"
 local LONGEST = 15 -- seconds of a session until it is given up
 
 local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
 
 function Terminal:tmux(words)
-  local pipe = assert(io.popen(("%s -L %s %s 2>&1"):format(TMUX, self.name, words)))
+  local pipe = assert(io.popen(TMUX:format(self.folder, words) .. " 2>&1"))
   local output = pipe:read "*a"
   pipe:close()
   return output
@@ -21,9 +22,10 @@ end
 ---@param options { command: string, width: integer?, height: integer?, environment: table<string, string>? }
 ---@return table terminal
 function Terminal.start(options)
-  local path = os.tmpname()
-  os.remove(path)
-  local self = setmetatable({ path = path, name = path:match "[^/]+$" }, Terminal)
+  local folder = os.tmpname()
+  os.remove(folder)
+  assert(os.execute("mkdir -m 700 " .. folder))
+  local self = setmetatable({ folder = folder }, Terminal)
   local words = { "env" }
   for _, name in ipairs { "LD_PRELOAD", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
     if os.getenv(name) then words[#words + 1] = quoted(name .. "=" .. os.getenv(name)) end
@@ -35,9 +37,9 @@ function Terminal.start(options)
   self:tmux(("new-session -d -x %d -y %d %s"):format(options.width or 80, options.height or 24, quoted("sh -c " .. quoted(command))))
   -- A client in control mode gets a line for every piece of output. It must not read the end of its input: a pipe that is open at both
   -- ends has none.
-  assert(os.execute("mkfifo " .. path))
-  self.events = assert(io.popen(("exec 9<>%s; exec timeout %d %s -L %s -C attach -f ignore-size,read-only <&9"):format(
-    path, LONGEST, TMUX, self.name)))
+  assert(os.execute("mkfifo " .. folder .. "/input"))
+  self.events = assert(io.popen(("exec 9<>%s/input; exec timeout %d %s <&9"):format(
+    folder, LONGEST, TMUX:format(folder, "-C attach -f ignore-size,read-only"))))
   -- From here on no output comes without its line.
   local line
   repeat line = self.events:read "*l" until not line or line:find "^%%session%-changed"
@@ -99,7 +101,7 @@ function Terminal:stop()
   self:tmux "kill-server"
   repeat until not self.events:read "*l" -- its client ends when all has been read
   self.events:close()
-  os.remove(self.path)
+  os.execute("rm -r " .. self.folder)
 end
 
 return Terminal
