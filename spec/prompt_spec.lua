@@ -1,6 +1,7 @@
 -- The prompt as a person uses it: in a real terminal, keys typed, the screen read.
 
 local assert = require "luassert"
+local tenant = require "spec.support.tenant"
 local Terminal = require "spec.support.terminal"
 
 local LUA = os.getenv "LUA" or "lua5.4"
@@ -221,8 +222,11 @@ describe("the prompt", function()
       open { width = 200 }
       terminal:enter(stalled())
       terminal:await "waiting, 1 s %(Ctrl%-C ends it%)$"
-      terminal:press "C-c"
-      local screen = terminal:await "\ninterrupted\nuipath>$"
+      local seconds, screen = tenant.timed(function()
+        terminal:press "C-c"
+        return terminal:await "\ninterrupted\nuipath>$"
+      end)
+      assert.is_true(seconds < tenant.SLOWER, seconds)
       assert.is_nil(screen:find "waiting")
       assert.matches("\n2\nuipath>$", entering("1 + 1", "\n2"))
     end)
