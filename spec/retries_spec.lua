@@ -152,8 +152,26 @@ describe("another attempt", function()
     assert.equal("rate_limit", err.kind)
     assert.equal(60, err.retry_after)
     assert.equal(1, err.attempts)
+    assert.equal("not tried again, because Retry-After (60 s) lies beyond the timeout (5 s): come back then, or allow more time", err.hint)
     assert.is_true(err.retryable)
     assert.is_true(seconds < tenant.LATE, seconds)
+  end)
+
+  it("has an event of its own, whoever makes it", function()
+    -- libcurl itself repeats what a kept connection turned out too dead for.
+    local path = "fault/close_reused/" .. tenant.new_key()
+    local output = tenant.run(tenant.fault_options(sandbox), ([[
+      local events = {}
+      local watched = client:with { on_event = function(event) events[#events + 1] = event end }
+      for i = 1, 2 do
+        local _, response = assert(watched:get(%q, { max_attempts = 3 }))
+        print(response.attempts)
+        for i, event in ipairs(events) do print(event.type, event.attempt, event.status, event.message, event.elapsed >= 0 and event.elapsed < 5) end
+        events = {}
+      end
+    ]]):format(path))
+    assert.equal("1\nattempt\t1\t200\tnil\ttrue\n"
+      .. "2\nattempt\t1\tnil\tthe kept connection was dead\ttrue\nattempt\t2\t200\tnil\ttrue\n", output)
   end)
 end)
 

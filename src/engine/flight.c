@@ -56,14 +56,23 @@ static void finish(struct flight *flight) {
   engine_call_done(call);
 }
 
-static void record_attempt(struct flight *flight, int status, const char *message) {
-  if (!flight->call->request.wants_events) return;
-  struct call_event event = {.kind = EVENT_ATTEMPT,
-                             .attempt = flight->job.exchange.attempts,
-                             .status = status,
-                             .elapsed = (double)(clock_monotonic_ms() - flight->job.sent_ms) / 1000};
+static void record_one(struct flight *flight, int attempt, int64_t elapsed_ms, int status, const char *message) {
+  struct call_event event = {.kind = EVENT_ATTEMPT, .attempt = attempt, .status = status, .elapsed = (double)elapsed_ms / 1000};
   if (message != NULL) snprintf(event.message, sizeof event.message, "%s", message);
   engine_call_event(flight->call, &event);
+}
+
+/* Records what the last transfer came to. The attempts that libcurl repeated by itself have events of their own before; it says only when the
+   last one began, and the time until then is counted as the first one's. */
+static void record_attempts(struct flight *flight, int repetitions, int status, const char *message) {
+  if (!flight->call->request.wants_events) return;
+  int last = flight->job.exchange.attempts;
+  int64_t begun_ms = flight->job.sent_ms;
+  for (int i = repetitions; i > 0; i--) {
+    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0, "the kept connection was dead");
+    begun_ms = flight->job.transfer.start_ms;
+  }
+  record_one(flight, last, clock_monotonic_ms() - begun_ms, status, message);
 }
 
 /* Stops the transfer that is under way, if there is one; it was an attempt, too. */
@@ -72,7 +81,7 @@ static void abort_attempt(struct flight *flight, const char *message) {
   if (flight->job.transfer.easy == NULL) return;
   loop_abort(flight->loop, &flight->job);
   flight->job.exchange.attempts += starts > 1 ? starts : 1;
-  record_attempt(flight, 0, message);
+  record_attempts(flight, starts > 1 ? starts - 1 : 0, 0, message);
 }
 
 /* What an earlier attempt came to is not what the call comes to. */
@@ -117,6 +126,7 @@ static void fail_at_deadline(struct flight *flight) {
   snprintf(message, sizeof message, "no answer within %g s (%s)", (double)flight->call->request.timeout_ms / 1000,
            current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
+  flight->call->reply.for_token = flight->waits_for_token;
   abort_attempt(flight, message);
   forget_answer(flight);
   fail(flight, CALL_TIMEOUT, true, message, may_have_acted ? hint_may_have_acted : NULL);
@@ -252,6 +262,12 @@ static void finish_as_answered(struct flight *flight) {
     }
   } else if (flight->job.exchange.reason == retry_may_have_acted && reply->hint == NULL) {
     reply->hint = strdup(hint_may_have_acted);
+  } else if (flight->job.exchange.reason == retry_too_late && reply->retry_after_ms >= 0 && reply->hint == NULL) {
+    char hint[MESSAGE_SIZE];
+    snprintf(hint, sizeof hint, "not tried again, because Retry-After (%g s) lies beyond the timeout (%g s): come back then, or allow more time",
+             (double)reply->retry_after_ms / 1000,
+             (double)flight->call->request.timeout_ms / 1000);
+    reply->hint = strdup(hint);
   }
   finish(flight);
 }
@@ -283,7 +299,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
                                    .repetitions = end->repetitions,
                                    .within_origin = resolve_redirect(flight, end->status)};
   enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
-  record_attempt(flight, end->status, end->message);
+  record_attempts(flight, end->repetitions, end->status, end->message);
   if (action == EXCHANGE_PAUSE) record_retry(flight, (double)flight->job.exchange.delay_ms / 1000);
   if (action == EXCHANGE_RENEW_TOKEN) record_retry(flight, 0);
   turn_end(&flight->turn);
@@ -306,6 +322,7 @@ void flight_token_failed(struct flight *flight, const struct token_failure *fail
   reply->code = failure->code == NULL ? NULL : strdup(failure->code);
   reply->status = failure->status;
   reply->retry_after_ms = failure->retry_after_ms;
+  reply->for_token = true;
   fail(flight, failure->error, failure->retryable, failure->message, failure->hint);
 }
 

@@ -16,6 +16,7 @@ static struct retry_decision no(const char *reason) {
 }
 
 const char retry_may_have_acted[] = "the server may have acted on it";
+const char retry_too_late[] = "the wait would end after the timeout";
 
 /* NULL if the attempt may be made again, else why not; without regard to attempts and time. */
 static const char *objection(const struct retry_attempt *attempt) {
@@ -53,7 +54,7 @@ struct retry_decision retry_decide(const struct retry_attempt *attempt) {
   if (against != NULL) return no(against);
   if (attempt->attempts >= attempt->max_attempts) return no("max_attempts is reached");
   int64_t delay = attempt->retry_after_ms >= 0 ? attempt->retry_after_ms : back_off(attempt->attempts, attempt->random);
-  if (delay >= attempt->deadline_ms - attempt->now_ms) return no("the wait would end after the timeout");
+  if (delay >= attempt->deadline_ms - attempt->now_ms) return no(retry_too_late);
   return (struct retry_decision){.again = true, .delay_ms = delay, .reason = cause(attempt)};
 }
 

@@ -35,8 +35,9 @@ struct retry_decision {
    random half is taken off. A wait that would end at or after the deadline is not begun. */
 struct retry_decision retry_decide(const struct retry_attempt *attempt);
 
-/* The reason of what is not sent again because of its method. */
+/* The reasons of what is not sent again because of its method, or because the wait would be too long. */
 extern const char retry_may_have_acted[];
+extern const char retry_too_late[];
 
 /* Whether the same call may succeed later, by status (408, 429, 5xx but 501 and 505) or outcome: the error's field `retryable`. */
 bool retry_may_succeed_later(enum retry_outcome outcome, int status);

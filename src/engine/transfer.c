@@ -40,6 +40,7 @@ static int on_send(void *user, char *primary_ip, char *local_ip, int primary_por
   (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
   struct transfer *transfer = user;
   transfer->starts++;
+  transfer->start_ms = clock_monotonic_ms();
   *transfer->has_started = true;
   return transfer->starts > 1 && !transfer->repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
@@ -375,7 +376,9 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
     case CURLE_SSL_CACERT_BADFILE:
       return hint_for_file(transfer);
     case CURLE_SSL_CONNECT_ERROR:
-      return "the TLS handshake failed: is this an https:// address?";
+      return strstr(transfer->error_text, "wrong version number") == NULL
+                 ? "the TLS handshake failed: is this an https:// address?"
+                 : "what answers there does not speak TLS: check scheme (http:// instead of https://?), host and port of base_url";
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
       return "what answers there does not speak HTTP: check scheme, host and port of base_url";
@@ -385,8 +388,11 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
 }
 
 /* Whether the same request can only fail the same way. */
-static bool is_permanent(CURLcode result) {
+static bool is_permanent(const struct transfer *transfer, CURLcode result) {
   switch (result) {
+    case CURLE_SSL_CONNECT_ERROR:
+      /* OpenSSL's words for what is no TLS; most other failures of a handshake are broken connections. */
+      return strstr(transfer->error_text, "wrong version number") != NULL;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -481,7 +487,7 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
                              .repetitions = repetitions,
                              .message = transfer->error_text};
   if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
-  if (is_permanent(result) && !is_leftover(transfer, result)) end.outcome = RETRY_PERMANENT;
+  if (is_permanent(transfer, result) && !is_leftover(transfer, result)) end.outcome = RETRY_PERMANENT;
   const char *words = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
   /* libcurl takes the end of the connection for the end of the headers. */
   if (result == CURLE_OK) words = "the connection was closed";

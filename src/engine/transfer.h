@@ -40,6 +40,7 @@ struct transfer {
   size_t max_response_bytes;
   bool repeatable;
   int starts;                 /* how often libcurl began to send it */
+  int64_t start_ms;           /* clock_monotonic_ms of the last of these */
   bool *has_started;          /* set to true at each of these: see loop_turn */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
