@@ -185,6 +185,9 @@ describe("a client", function()
     assert.is_truthy(text:find(sandbox.options.organization, 1, true))
     assert.is_truthy(text:find(sandbox.base_url, 1, true))
     assert.is_nil(text:find(sandbox.options.client_secret, 1, true))
+    for folder, shown in pairs { ["Shared/"] = "Shared", [5] = "5" } do
+      assert.equal((text:gsub("%)$", ", folder " .. shown .. ")")), tostring(client:folder(folder)))
+    end
   end)
 
   describe("has a token", function()
@@ -247,10 +250,12 @@ describe("a client", function()
   end)
 
   it("tells on_event of attempts and token fetches", function()
-    local types = {}
-    local watched = with({ scope = "OR.Machines.Read", on_event = function(event) types[#types + 1] = event.type end })
+    local events = {}
+    local watched = with({ scope = "OR.Machines.Read", on_event = function(event) events[#events + 1] = event end })
     assert(watched:get("odata/Machines", { top = 1 }))
-    assert.same({ "token", "attempt" }, types)
+    assert.equal(2, #events)
+    assert.same({ "token", sandbox.base_url .. "/acme/identity_/connect/token", 200 }, { events[1].type, events[1].url, events[1].status })
+    assert.same({ "attempt", "GET", 200 }, { events[2].type, events[2].method, events[2].status })
   end)
 
   describe("starts calls that", function()

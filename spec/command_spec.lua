@@ -155,7 +155,7 @@ describe("luipath", function()
 
   describe("ends with", function()
     local rows = {
-      { 1, "get odata/Nothing", nil, "^luipath: GET …/odata/Nothing: 404 not found: not found\n$" },
+      { 1, "get odata/Nothing", nil, "^luipath: GET …/odata/Nothing: 404 not found — no such path, or no such tenant: case counts\n$" },
       { 1, "get odata/Machines", { UIPATH_AUTH_SCOPES = "OR.Jobs" },
         "403 forbidden: You are not authorized! — needs OR.Machines or OR.Machines.Read; the token has OR.Jobs" },
       { 1, "get odata/Machines", { UIPATH_CLIENT_SECRET = "wrong" }, "invalid_client" },

@@ -121,7 +121,53 @@ describe("a hint", function()
   end)
 end)
 
+describe("an error about a folder", function()
+  local GUID = "a0b1c2d3-4567-89ab-cdef-0123456789ab"
+  local rows = {
+    { "Nowhere", 'the path "Nowhere"' }, { "Größe/x", 'the path "Größe/x"' }, { "Nowhere/", 'the path "Nowhere"' },
+    { "Größe//", 'the path "Größe"' }, { "7", 'the path "7" (an id would be a number, without quotes)' }, { 7, "the id 7" },
+    { GUID, "the key " .. GUID },
+  }
+  for _, row in ipairs(rows) do
+    it(("says how %s of type %s was sent"):format(row[1], type(row[1])), function()
+      for _, each in ipairs { client:folder(row[1]), client } do
+        local _, err = each:get("fault/error/orchestrator", each == client and { folder = row[1] } or nil)
+        assert.equal("the folder was sent as " .. row[2] .. ": check that it is there, and that the application is assigned to it", err.hint)
+        assert.is_nil(err._folder)
+      end
+    end)
+  end
+
+  it("says how to name one where none was named", function()
+    for _, shape in ipairs { "orchestrator", "folder_required" } do
+      local _, err = client:get("fault/error/" .. shape)
+      assert.equal('give a folder: { folder = "Shared" }, or client:folder("Shared")', err.hint)
+    end
+  end)
+end)
+
 describe("an error", function()
+  it("does not repeat in words what the status says", function()
+    local rows = {
+      empty = "500 internal server error", text = "400 bad request", html = "404 not found — check base_url, organization and tenant",
+    }
+    for shape, words in pairs(rows) do
+      local _, err = client:get("fault/error/" .. shape)
+      assert.equal(("GET …/fault/error/%s: %s"):format(shape, words), (tostring(err):gsub("^spec/errors_spec.lua:%d+: ", "")))
+      assert.is_string(err.message)
+    end
+  end)
+
+  it("of a path that is not there, without a word, says what may be wrong", function()
+    local there = uipath.connect(tenant.options(sandbox))
+    for _, each in ipairs { there, there:with { tenant = "defaulttenant" } } do
+      local _, err = each:get "odata/Nothing"
+      assert.equal(404, err.status)
+      assert.is_nil(err.body)
+      assert.matches("404 not found — no such path, or no such tenant: case counts$", tostring(err))
+    end
+  end)
+
   it("shows itself in one line: where, what was called, what the server said, what to do", function()
     local _, err = client:get("fault/error/folder_required", { query = { secret = "hidden" } })
     local line = require("debug").getinfo(1, "l").currentline - 1

@@ -54,16 +54,22 @@ describe("a call that meets", function()
   }
   for _, row in ipairs(rows) do
     it(row[1] .. " gives " .. row[2] .. ", at once", function()
-      local seconds, value, err = tenant.timed(function()
-        local value, err = client:get("fault/" .. row[1])
-        return value, err
-      end)
+      -- On a machine that is busy once is not enough to be late.
+      local fastest, seconds, value, err = math.huge, nil, nil, nil
+      for _ = 1, 3 do
+        seconds, value, err = tenant.timed(function()
+          local value, err = client:get("fault/" .. row[1])
+          return value, err
+        end)
+        fastest = math.min(fastest, seconds)
+        if fastest < tenant.LATE then break end
+      end
       assert.is_nil(value)
       assert.equal(row[2], err.kind)
       assert.is_string(err.message)
       if row[3] then assert.is_truthy(err.message:find(row[3], 1, true), err.message) end
       assert.matches("^spec/faults_spec.lua:%d+: GET …/fault/", tostring(err))
-      assert.is_true(seconds < tenant.LATE, seconds)
+      assert.is_true(fastest < tenant.LATE, fastest)
       if row[2] == "network" or row[2] == "too_large" then assert.same({}, { err.status, err.body, err.headers }) end
     end)
   end
@@ -128,9 +134,11 @@ describe("a call that meets", function()
   end)
 
   it("what answers, but does not speak TLS", function()
-    local _, err = uipath.connect(options { base_url = sandbox.fault_url:gsub("^http:", "https:") }):get "odata/X"
+    local _, err = uipath.connect(options { base_url = sandbox.fault_url:gsub("^http:", "https:"), max_attempts = 4 }):get "odata/X"
     assert.equal("network", err.kind)
-    assert.matches("https://", err.hint)
+    assert.matches("does not speak TLS", err.hint)
+    assert.equal(1, err.attempts)
+    assert.is_false(err.retryable)
   end)
 
   it("certificates that it is told to take, in silence", function()
@@ -164,6 +172,10 @@ describe("a token endpoint that answers with", function()
         assert.is_string(err.hint)
         assert.equal(row[2], err.code)
         if row[3] then assert.is_truthy(err.hint:find(row[3], 1, true)) end
+        if row[2] == "invalid_scope" then assert.is_truthy(err.hint:find("asked for " .. sandbox.options.scope:sub(1, 300), 1, true)) end
+        local url = sandbox.fault_url .. "/token/" .. row[1] .. "/connect/token"
+        assert.equal(url, err.token_url)
+        assert.is_truthy(tostring(err):find("/fault/ok: fetching a token from " .. url .. ": ", 1, true), tostring(err))
         assert.is_nil(tostring(err):find(sandbox.options.client_secret, 1, true))
         assert.equal(0, err.attempts)
       end

@@ -91,7 +91,8 @@ describe("the prompt", function()
 
     it("errors in one line, raised or returned", function()
       open { width = 300 }
-      assert.matches("\nGET …/odata/Nothing: 404 not found: not found\nuipath>$", entering("client:get 'odata/Nothing'", "not found"))
+      assert.matches("\nGET …/odata/Nothing: 404 not found — no such path, or no such tenant: case counts\nuipath>$",
+        entering("client:get 'odata/Nothing'", "no such tenant"))
       assert.matches("\nunknown option 'fliter' %(did you mean 'filter'%?%)\nuipath>$",
         entering("client:get('odata/Jobs', { fliter = 1 })", "did you mean"))
       assert.matches("\nunexpected symbol near '='\nuipath>$", entering("x = = 1", "unexpected"))

@@ -138,6 +138,7 @@ describe("a token is fetched", function()
       assert.equal("timeout", err.kind)
       -- The last call's deadline is that of the fetch as well.
       assert.matches(i < 5 and "waiting for a token" or "token", err.message)
+      assert.matches(": fetching a token from http://127.0.0.1:%d+/token/stall/[%w_]+/connect/token: timeout: ", tostring(err))
       assert.is_true(late > -0.01 and late < tenant.LATE, late)
     end
   end)
@@ -147,6 +148,7 @@ describe("a token is fetched", function()
     local _, err = client:get "fault/ok"
     assert.equal("network", err.kind)
     assert.matches("^fetching a token: ", err.message)
+    assert.matches("/fault/ok: fetching a token from http://127.0.0.1:1/connect/token: network: [^:]+ 127.0.0.1 port 1", tostring(err), 1, false)
     assert.is_string(err.hint)
     assert.is_true(err.retryable)
   end)

@@ -30,6 +30,7 @@ struct call_object {
   char where[LUA_IDSIZE + 16];
 };
 
+#define INTERRUPTION "interrupted" /* the name of the chunk that run_hooks runs */
 static const char interruption_key = 0; /* the registry's name for the Lua function that an interrupted wait calls */
 
 /* ======================================================================== */
@@ -75,6 +76,19 @@ static void cancel_all(struct call *const *calls, size_t count) {
   for (size_t i = 0; i < count; i++) engine_cancel(calls[i]);
 }
 
+/* Gives the message on top, which a hook has raised in our chunk, the position of the script instead. [-1, +1] */
+static void set_script_position(lua_State *L) {
+  static const char chunk[] = INTERRUPTION ":";
+  const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if (strncmp(message, chunk, sizeof chunk - 1) != 0) return;
+  message += sizeof chunk - 1;
+  message += strspn(message, "0123456789");
+  char where[LUA_IDSIZE + 16];
+  error_position(L, where, sizeof where);
+  lua_pushfstring(L, "%s%s", where, where[0] == '\0' ? message + strspn(message, ": ") : message);
+  lua_remove(L, -2);
+}
+
 /* Lets Lua run the hook by which lua.c's Ctrl-C ends a program; a raise cancels the calls first. [-0, +0] */
 static void run_hooks(lua_State *L, struct call *const *calls, size_t count, lua_Hook main_hook) {
 #if LUA_VERSION_NUM > 501
@@ -90,7 +104,7 @@ static void run_hooks(lua_State *L, struct call *const *calls, size_t count, lua
   lua_rawgetp(L, LUA_REGISTRYINDEX, &interruption_key);
   if (lua_isnil(L, -1)) { /* one that does nothing will do */
     lua_pop(L, 1);
-    if (luaL_loadstring(L, "return") != 0) lua_error(L);
+    if (luaL_loadbuffer(L, "return", 6, "=" INTERRUPTION) != 0) lua_error(L);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &interruption_key);
   }
@@ -98,6 +112,7 @@ static void run_hooks(lua_State *L, struct call *const *calls, size_t count, lua
   if (!raised && !interrupted) return;
   cancel_all(calls, count);
   if (!raised) luaL_error(L, "interrupted!");
+  set_script_position(L);
   lua_error(L);
 }
 
@@ -440,6 +455,9 @@ static void push_event(lua_State *L, const struct call_request *request, const s
     lua_setfield(L, -2, "url");
     lua_pushinteger(L, event->attempt);
     lua_setfield(L, -2, "attempt");
+  } else {
+    lua_pushstring(L, token_source_endpoint(request->token_source));
+    lua_setfield(L, -2, "url");
   }
   if (event->status != 0) {
     lua_pushinteger(L, event->status);

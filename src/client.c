@@ -294,13 +294,17 @@ static int client_collect(lua_State *L) {
   return 0;
 }
 
-/* "uipath.client (organization/tenant at base_url)", never a secret. */
+/* "uipath.client (organization/tenant at base_url, folder path)", never a secret. */
 static int client_tostring(lua_State *L) {
   const struct client *client = check_any(L, 1);
   const char *organization = client->base.organization == NULL ? "" : client->base.organization;
   const char *tenant = client->base.tenant == NULL ? "" : client->base.tenant;
-  lua_pushfstring(L, "uipath.client (%s%s%s at %s)", organization, organization[0] != '\0' && tenant[0] != '\0' ? "/" : "", tenant,
-                  client->base.base_url);
+  lua_getiuservalue(L, 1, 1);
+  lua_getfield(L, -1, "folder");
+  if (lua_toboolean(L, -1)) lua_pushfstring(L, ", folder %s", lua_tostring(L, -1));
+  else lua_pushliteral(L, "");
+  lua_pushfstring(L, "uipath.client (%s%s%s at %s%s)", organization, organization[0] != '\0' && tenant[0] != '\0' ? "/" : "", tenant,
+                  client->base.base_url, lua_tostring(L, -1));
   return 1;
 }
 
@@ -336,7 +340,7 @@ static int client_patch(lua_State *L) {
 /* The method at index, in upper case; raises unless it is letters. The buffer holds it. */
 static const char *check_method(lua_State *L, int index, char *upper, size_t size) {
   size_t length;
-  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "the method must be a string, not a %s", luaL_typename(L, index));
+  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "the method must be a string, got %s", luaL_typename(L, index));
   const char *method = lua_tolstring(L, index, &length);
   if (length == 0 || length >= size) luaL_error(L, "the method must be an HTTP method such as \"GET\"");
   for (size_t i = 0; i <= length; i++) {

@@ -29,8 +29,15 @@ void folder_check(lua_State *L, int index, const char *what) {
   size_t length;
   const char *path = lua_tolstring(L, index, &length);
   if (length == 0) luaL_error(L, "%s must not be empty", what);
+  size_t end = length;
+  while (end > 0 && path[end - 1] == '/') end--;
+  if (end == 0) luaL_error(L, "%s must be more than '/'", what);
   if (text_has_control(path, length)) luaL_error(L, "%s must not contain control characters", what);
   if (!text_is_utf8(path, length)) luaL_error(L, "%s is not valid UTF-8", what);
+  if (end == length) return;
+  index = lua_absindex(L, index);
+  lua_pushlstring(L, path, end);
+  lua_replace(L, index);
 }
 
 bool folder_add_header(lua_State *L, int index, struct call_request *request) {

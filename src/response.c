@@ -162,6 +162,16 @@ static void set_string(lua_State *L, const char *name, const char *string) {
   lua_setfield(L, -2, name);
 }
 
+/* Sets _folder to the header that names the folder, if there is one, as "name: value" with the path in clear, in the table on top. [-0, +0] */
+static void set_folder(lua_State *L, const struct call_request *request) {
+  for (size_t i = 0; i < request->header_count; i++) {
+    const struct call_header *header = &request->headers[i];
+    if (strncasecmp(header->name, "X-UIPATH-Folder", 15) != 0 && strcasecmp(header->name, "X-UIPATH-OrganizationUnitId") != 0) continue;
+    lua_pushfstring(L, "%s: %s", header->name, request->folder_path != NULL ? request->folder_path : header->value);
+    lua_setfield(L, -2, "_folder");
+  }
+}
+
 /* The fields of any error that the reply tells of, on top. [-0, +1] */
 static void push_reply_fields(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
@@ -185,10 +195,12 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   set_string(L, "message", reply->message);
   set_string(L, "hint", reply->hint);
   set_string(L, "code", reply->code);
+  if (reply->for_token) set_string(L, "token_url", token_source_endpoint(call->request.token_source));
   /* Underscored: taken out again by error_new. */
   set_string(L, "_token", reply->token == NULL ? NULL : reply->token->value);
   set_string(L, "_scope", reply->token == NULL ? NULL : reply->token->scope);
   set_string(L, "_secret", context->client_secret);
+  if (reply->status >= 400) set_folder(L, &call->request);
 }
 
 static const char *const kinds[] = {
@@ -232,7 +244,8 @@ static void push_decode_failure(lua_State *L, const struct call *call, const str
   lua_remove(L, message);
 }
 
-/* Whether a decoded 2xx body on top may tell of failures: an object with "result" or "value" and a status that is for bulk operations. */
+/* Whether a decoded 2xx body on top may tell of failures: an object with "result" or "value" and a status that is for bulk operations. These
+   change things; a GET that shows such an object, as of a bulk operation of yesterday, has done what it was to do. */
 static bool may_have_failed(lua_State *L, const struct call *call) {
   if (!lua_istable(L, -1) || strcmp(call->request.method, "GET") == 0) return false;
   if (call->reply.status == 207) return true;

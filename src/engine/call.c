@@ -48,6 +48,7 @@ static void free_request(struct call_request *request) {
     free(request->headers[i].value);
   }
   free(request->headers);
+  free(request->folder_path);
   free_body(&request->body);
   transport_settings_release(request->transport);
   token_source_release(request->token_source);

@@ -47,6 +47,7 @@ struct call_request {
   struct buffer url;            /* absolute, percent-encoded */
   struct call_header *headers;  /* all but Authorization, Host, Content-Length and Accept-Encoding */
   size_t header_count;
+  char *folder_path;            /* what X-UIPATH-FolderPath-Encoded says, for messages; malloc'ed, NULL without such a header */
   struct call_body body;
   struct transport_settings *transport; /* one reference; never NULL */
   struct token_source *token_source;    /* one reference; NULL: no Authorization is sent */
@@ -83,6 +84,7 @@ struct call_reply {
   int status;             /* of the last HTTP response (the token endpoint's too), 0: none */
   int64_t retry_after_ms; /* what the last response asked for, or -1 */
   bool retryable;         /* the same call may succeed later */
+  bool for_token;         /* with an error: it was met while a token was being had */
   int attempts;           /* how often the request was sent */
   double elapsed;         /* seconds since it was submitted */
   int http_version;       /* 10, 11, 20, 30; 0: none */

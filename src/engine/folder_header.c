@@ -1,6 +1,7 @@
 #include "folder_header.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "buffer.h"
 #include "call.h"
@@ -59,7 +60,8 @@ static bool append_base64(struct buffer *buffer, const char *bytes, size_t lengt
 /* Adds the header for a path that does not fit into one as it is. false: no memory. */
 static bool add_encoded(struct call_request *request, const char *path, size_t length) {
   struct buffer utf16 = BUFFER_EMPTY, base64 = BUFFER_EMPTY;
-  bool added = append_utf16(&utf16, path, length) &&
+  request->folder_path = strndup(path, length);
+  bool added = request->folder_path != NULL && append_utf16(&utf16, path, length) &&
                append_base64(&base64, utf16.data, utf16.length) &&
                call_add_header(request, "X-UIPATH-FolderPath-Encoded", base64.data);
   buffer_free(&utf16);

@@ -16,8 +16,8 @@
 
 static const char hint_credentials[] =
     "check client_id and client_secret: the App ID and App Secret of an external application (confidential) of this organization";
-static const char hint_scope[] =
-    "grant the application these scopes as application scopes (not user scopes), or ask for fewer; offline_access is never granted here";
+#define HINT_SCOPE \
+  "grant the application these scopes as application scopes (not user scopes), or ask for fewer; offline_access is never granted here"
 const char token_hint_wrong_url[] =
     "this is not the token endpoint: check base_url, organization and identity_url (Automation Suite and on-premises have other "
     "identity URLs: see deployment)";
@@ -123,7 +123,7 @@ static bool is_said(const char *text) {
 
 /* An OAuth error object, or an error object of another kind. */
 static bool fail_as_told(struct token_reply *reply, const struct token_source *source, int status, const char *body, size_t length) {
-  char *code = NULL, *description = NULL, *message = NULL, plain[64];
+  char *code = NULL, *description = NULL, *message = NULL, plain[64], about_scope[MESSAGE_SIZE];
   struct json_member error;
   bool object = json_find_member(body, length, "error", &error) == 1 && error.kind == JSON_OBJECT;
   bool read = object ? read_string(error.text, error.length, "code", &code) && read_string(error.text, error.length, "message", &description)
@@ -131,7 +131,13 @@ static bool fail_as_told(struct token_reply *reply, const struct token_source *s
   if (read && read_string(body, length, "message", &message)) {
     const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? token_hint_wrong_url : NULL;
     if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
-    if (code != NULL && strcmp(code, "invalid_scope") == 0) hint = hint_scope;
+    if (code != NULL && strcmp(code, "invalid_scope") == 0) {
+      bool asked = source->scope != NULL && source->scope[0] != '\0';
+      bool long_list = asked && strlen(source->scope) > 300;
+      snprintf(about_scope, sizeof about_scope, asked ? "asked for %.300s%s: " HINT_SCOPE : "%s%s" HINT_SCOPE, asked ? source->scope : "",
+               long_list ? " \xE2\x80\xA6" : "");
+      hint = about_scope;
+    }
     snprintf(plain, sizeof plain, "the token endpoint answered %d", status);
     fail(reply, source, is_said(description) ? description : is_said(message) ? message : is_said(code) ? code : plain,
          is_said(code) ? code : NULL, hint);

@@ -13,11 +13,6 @@ local phrases = {
   [502] = "bad gateway", [503] = "service unavailable", [504] = "gateway timeout",
 }
 
-local hints_by_code = {
-  [1100] = "check the folder's name or id, and that the application is assigned to it",
-  [1101] = "give a folder: { folder = \"Shared\" }, or client:folder(\"Shared\")",
-}
-
 local function kind_of(status)
   if kinds[status] then return kinds[status] end
   if status >= 300 and status < 400 then return "redirect" end
@@ -132,9 +127,9 @@ local function redirect_hint(err)
   return "only GET and HEAD are redirected: the place for this call is " .. place
 end
 
-local function hint_of(err, value, scope)
+local function hint_of(err, value, scope, folder)
   if err.status == 403 then return require("uipath.hints").forbidden(err, value, scope) end
-  if hints_by_code[err.code] then return hints_by_code[err.code] end
+  if err.code == 1100 or err.code == 1101 then return require("uipath.hints").folder(folder) end
   if err.code == 1000 and err.status == 400 then
     return "the service does not understand the query options: check the names in filter, select, expand and orderby"
   end
@@ -142,6 +137,7 @@ local function hint_of(err, value, scope)
   if type(err.body) == "string" and err.body:find("^%s*<!?[%a]") and err.status == 404 then
     return "check base_url, organization and tenant"
   end
+  if err.status == 404 and err.body == nil then return "no such path, or no such tenant: case counts" end
 end
 
 -- ---------------------------------------------------------------------------
@@ -170,8 +166,8 @@ end
 
 -- Fills in what the fields and the body tell. `kind` is there already unless the status decides.
 local function complete(fields)
-  local value, scope, secret = fields._token, fields._scope, fields._secret
-  fields._token, fields._scope, fields._secret = nil, nil, nil
+  local value, scope, secret, folder = fields._token, fields._scope, fields._secret, fields._folder
+  fields._token, fields._scope, fields._secret, fields._folder = nil, nil, nil, nil
   local body = fields.body
   if fields.status and fields.kind ~= "decode" then
     local told = errors.message_of(body)
@@ -180,7 +176,7 @@ local function complete(fields)
     fields.trace_id = errors.trace_id_of(body, fields.headers)
   end
   fields.kind = fields.kind or kind_of(fields.status)
-  fields.hint = fields.hint or hint_of(fields, value, scope)
+  fields.hint = fields.hint or hint_of(fields, value, scope, folder)
   if fields.kind == "redirect" then fields.message = fields.message or "the server redirects the call" end
   fields.message = fields.message or phrases[fields.status] or (fields.status and "status " .. fields.status) or fields.kind
   local secrets = {}
@@ -219,10 +215,17 @@ local function to_string(err)
   local parts = {}
   if err.where then parts[#parts + 1] = err.where end
   if err.method and err.url then parts[#parts + 1] = err.method .. " " .. short_url(err.url) end
-  local label = err.kind or "error"
-  if err.status then label = ("%d %s"):format(err.status, (phrases[err.status] or err.kind)) end
-  if label ~= one_line(err.message) then parts[#parts + 1] = label end
-  if err.message then parts[#parts + 1] = one_line(err.message) end
+  local phrase = err.status and phrases[err.status] or err.kind or "error"
+  local label = err.status and ("%d %s"):format(err.status, phrase) or phrase
+  local message = err.message and one_line(err.message)
+  if err.token_url then
+    parts[#parts + 1] = "fetching a token from " .. err.token_url
+    message = message and message:gsub("^fetching a token: ", "")
+  end
+  parts[#parts + 1] = label
+  -- Many a service's own words are the status's, or none.
+  local words = message and message:lower():gsub("%p$", "")
+  if message and words ~= label and words ~= phrase then parts[#parts + 1] = message end
   local line = table.concat(parts, ": ")
   return err.hint and line .. " — " .. one_line(err.hint) or line
 end

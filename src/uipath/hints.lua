@@ -62,6 +62,23 @@ function hints.forbidden(err, value, scope)
   return table.concat(parts, "; ")
 end
 
+local FOLDER_HEADERS = {
+  ["x-uipath-organizationunitid"] = "the id %s", ["x-uipath-folderkey"] = "the key %s",
+  ["x-uipath-folderpath"] = 'the path "%s"', ["x-uipath-folderpath-encoded"] = 'the path "%s"',
+}
+
+---What to do about a folder that is missing, or was not found.
+---@param sent? string the header that named it, "name: value"
+---@return string
+function hints.folder(sent)
+  local name, value = (sent or ""):match "^(%S+): (.*)$"
+  local form = name and FOLDER_HEADERS[name:lower()]
+  if not form then return 'give a folder: { folder = "Shared" }, or client:folder("Shared")' end
+  local as = form:format(value)
+  if value:find "^%d+$" and form:find "path" then as = as .. " (an id would be a number, without quotes)" end
+  return ("the folder was sent as %s: check that it is there, and that the application is assigned to it"):format(as)
+end
+
 ---Why a list of folders may be empty although the call went well; nil where that is no riddle.
 ---@param value? string the token
 ---@param scope? string

@@ -147,6 +147,7 @@ local uipath = {}
 ---@field hint? string what to do
 ---@field method? string
 ---@field url? string
+---@field token_url? string of the token endpoint, where it was a token that could not be had
 ---@field attempts? integer
 ---@field retry_after? number seconds
 ---@field trace_id? string
