@@ -4,7 +4,8 @@
 local uipath = require "uipath"
 
 local pattern = assert(arg[1], "usage: disable_machines.lua PATTERN")
-local is_mine = os.getenv "UIPATH_CLIENT_ID" or os.getenv "UIPATH_PAT" or os.getenv "UIPATH_ACCESS_TOKEN"
+local function is_set(name) return (os.getenv(name) or "") ~= "" end
+local is_mine = is_set "UIPATH_CLIENT_ID" or is_set "UIPATH_PAT" or is_set "UIPATH_ACCESS_TOKEN"
 local client = uipath.connect(not is_mine and assert(require("uipath.sandbox").start()).options or nil)
 
 local machines = {}

@@ -2,7 +2,8 @@
 -- the bundled sandbox.
 local uipath = require "uipath"
 
-local is_mine = os.getenv "UIPATH_CLIENT_ID" or os.getenv "UIPATH_PAT" or os.getenv "UIPATH_ACCESS_TOKEN"
+local function is_set(name) return (os.getenv(name) or "") ~= "" end
+local is_mine = is_set "UIPATH_CLIENT_ID" or is_set "UIPATH_PAT" or is_set "UIPATH_ACCESS_TOKEN"
 local client = uipath.connect(not is_mine and assert(require("uipath.sandbox").start()).options or nil)
 
 local yesterday = uipath.odata.date(os.time() - 24 * 60 * 60)

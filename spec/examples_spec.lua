@@ -46,7 +46,7 @@ describe("examples", function()
       assert.is_table(scripts[name], "spec/examples_spec.lua does not know " .. name)
       local _, lines = assert(io.open("examples/" .. name)):read("*a"):gsub("\n", "")
       assert.is_true(lines < 25, lines)
-      expect_lines(name, run(name, ""))
+      expect_lines(name, run(name, "UIPATH_CLIENT_ID= UIPATH_PAT="))
     end)
 
     it("have " .. name .. ", which runs on the tenant that the environment names", function()

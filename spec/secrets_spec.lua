@@ -146,6 +146,20 @@ describe("no secret is", function()
     expect_no_secret(events)
   end)
 
+  it("in what others see of the processes of a sandbox", function()
+    -- While it starts and afterwards.
+    local seen, listing = tenant.shell "mktemp":match "%S+", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
+    local watcher = assert(io.popen(("while [ -e %s ]; do %s; done; %s"):format(seen, listing, listing)))
+    local secret = ("unseen %d %d"):format(tenant.pid(), os.time()) -- this run's, and no other's
+    local other = assert(require("uipath.sandbox").start({ client_secret = secret }))
+    os.remove(seen)
+    local text = watcher:read "*a"
+    watcher:close()
+    other:stop()
+    assert.is_truthy(text:find("uipath-sandbox", 1, true))
+    assert.is_nil(text:find(secret, 1, true))
+  end)
+
   it("in what uipath.connect raises", function()
     for _, options in ipairs {
       { client_secret = CLIENT_SECRET, client_id = 5 }, { client_secret = CLIENT_SECRET .. "\n", client_id = "id" },

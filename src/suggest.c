@@ -4,7 +4,9 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
+#include "compat.h"
 #include "engine/text.h"
 
 #define LONGEST_NAME 40 /* longer ones are misspelt beyond help */
@@ -40,18 +42,60 @@ static int edit_distance(const char *one, const char *other) {
   return distance[rows][columns];
 }
 
-int suggest_unknown(lua_State *L, const char *what, const char *name, const char *const *names) {
+/* Whether one of the words of a name, or several in a row, are the word: `secret` of client_secret. */
+static bool has_word(const char *name, const char *word) {
+  size_t length = strlen(word);
+  for (const char *at = name; length > 1 && *at != '\0'; at++) {
+    bool begins = at == name || at[-1] == '_';
+    if (begins && strncasecmp(at, word, length) == 0 && (at[length] == '_' || at[length] == '\0')) return true;
+  }
+  return false;
+}
+
+/* The name that is nearest, by letters or else by its words; NULL if none is near. */
+static const char *nearest_of(const char *name, const char *const *names) {
   const char *nearest = NULL;
   int nearest_distance = INT_MAX;
-  for (; *names != NULL; names++) {
-    int distance = edit_distance(name, *names);
+  for (const char *const *each = names; *each != NULL; each++) {
+    int distance = edit_distance(name, *each);
     if (distance < nearest_distance) {
-      nearest = *names;
+      nearest = *each;
       nearest_distance = distance;
     }
   }
   /* Up to a third of the letters may be wrong: more is another word. */
-  if (nearest == NULL || nearest_distance > (int)(strlen(nearest) + 1) / 3)
-    return luaL_error(L, "unknown %s '%s'", what, name);
+  if (nearest != NULL && nearest_distance <= (int)(strlen(nearest) + 1) / 3) return nearest;
+  for (; *names != NULL; names++)
+    if (has_word(*names, name)) return *names;
+  return NULL;
+}
+
+int suggest_unknown(lua_State *L, const char *what, const char *name, const char *const *names) {
+  const char *nearest = nearest_of(name, names);
+  if (nearest == NULL) return luaL_error(L, "unknown %s '%s'", what, name);
   return luaL_error(L, "unknown %s '%s' (did you mean '%s'?)", what, name, nearest);
+}
+
+/* suggestion(name, names) → " (did you mean '…'?)", or "" */
+static int internal_suggestion(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  size_t count = lua_rawlen(L, 2);
+  const char **names = lua_newuserdata(L, (count + 1) * sizeof *names);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    names[i] = luaL_checkstring(L, -1);
+    lua_pop(L, 1); /* the list keeps it */
+  }
+  names[count] = NULL;
+  const char *nearest = nearest_of(name, names);
+  if (nearest == NULL) lua_pushliteral(L, "");
+  else lua_pushfstring(L, " (did you mean '%s'?)", nearest);
+  return 1;
+}
+
+void suggest_add_internals(lua_State *L) {
+  lua_pushcfunction(L, internal_suggestion);
+  lua_setfield(L, -2, "suggestion");
 }

@@ -8,4 +8,7 @@
    is near. names ends with NULL. Never returns: an int for `return suggest_unknown(…)`. */
 int suggest_unknown(lua_State *L, const char *what, const char *name, const char *const *names);
 
+/* Adds what uipath.internal has of this file to the table on top. [-0, +0] */
+void suggest_add_internals(lua_State *L);
+
 #endif

@@ -10,6 +10,7 @@
 #include "odata.h"
 #include "private_file.h"
 #include "request.h"
+#include "suggest.h"
 #include "task.h"
 
 #define VERSION "0.1.0"
@@ -59,6 +60,7 @@ static int open_internal(lua_State *L) {
   client_add_internals(L);
   error_add_internals(L);
   request_add_internals(L);
+  suggest_add_internals(L);
   task_add_internals(L);
   lua_pushcfunction(L, private_file_write);
   lua_setfield(L, -2, "write_private");

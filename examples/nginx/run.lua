@@ -13,7 +13,7 @@ local function output_of(command)
 end
 
 local variables, sandbox = "", nil
-if not os.getenv "UIPATH_CLIENT_ID" then
+if (os.getenv "UIPATH_CLIENT_ID" or "") == "" then
   sandbox = assert(require("uipath.sandbox").start())
   local names = {
     UIPATH_ORGANIZATION = "organization", UIPATH_TENANT = "tenant", UIPATH_CLIENT_ID = "client_id", UIPATH_CLIENT_SECRET = "client_secret",

@@ -160,13 +160,18 @@ end
 ---@return string|nil problem
 ---@return boolean|nil collision  nothing is wrong, but other ports must be chosen
 local function launch(options, ports, identity)
+  local path = os.tmpname() -- nobody else may read it
+  local file = assert(io.open(path, "w"))
+  file:write(configuration.text(options, ports, identity))
+  file:close()
   local output = assert(io.popen(supervisor.command {
-    configuration = configuration.text(options, ports, identity),
+    configuration = path,
     root = module_root(),
     tls = options.tls,
     keep_lua_path = rawget(_G, "jit") ~= nil,
   }, "r"))
   local started, problem, collision = await_ready(output)
+  os.remove(path) -- in case that it has not come to that
   if not started then
     output:close()
     return nil, problem

@@ -54,6 +54,14 @@ local RULES = {
   tls = { is_boolean, "true or false" },
 }
 
+local function suggestion(name)
+  local names = {}
+  for known in pairs(RULES) do names[#names + 1] = known end
+  table.sort(names)
+  require "uipath"
+  return type(name) == "string" and require("uipath.internal").suggestion(name, names) or ""
+end
+
 --- Checks options and adds the defaults. Raises at the caller of `start` what is wrong with them.
 ---@param options? table
 ---@return table complete
@@ -65,7 +73,7 @@ function configuration.complete(options)
   for name, value in pairs(options) do
     local rule = RULES[name]
     if not rule then
-      error("unknown option '" .. tostring(name) .. "' of a sandbox", 3)
+      error("unknown option '" .. tostring(name) .. "' of a sandbox" .. suggestion(name), 3)
     elseif not rule[1](value) then
       error("option '" .. name .. "' of a sandbox must be " .. rule[2], 3)
     end

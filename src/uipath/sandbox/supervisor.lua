@@ -10,7 +10,7 @@
 
 local supervisor = {}
 
---- Arguments: the text of nginx.conf without its modules; "tls" or nothing; the modules' root.
+--- Arguments: a file with the text of nginx.conf without its modules, which is removed; "tls" or nothing; the modules' root.
 local SCRIPT = [=[
 umask 077
 PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/local/openresty/nginx/sbin
@@ -75,7 +75,8 @@ for module in ndk_http_module ngx_http_lua_module; do
   [ ! -e "$modules/$module.so" ] || echo "load_module $modules/$module.so;"
 done >"$folder/nginx.conf"
 case $3 in /*) root=$3 ;; *) root=$PWD/$3 ;; esac
-printf '%s\n' "$1" | sed "s|@ROOT@|$root|" >>"$folder/nginx.conf"
+sed "s|@ROOT@|$root|" "$1" >>"$folder/nginx.conf"
+rm -f "$1"
 
 ulimit -n "$(ulimit -H -n)" 2>/dev/null
 nginx -p "$folder" -c nginx.conf </dev/null 2>&1 &
@@ -97,7 +98,7 @@ local function quote(text)
 end
 
 ---@class uipath.sandbox.Launch
----@field configuration string  text of nginx.conf
+---@field configuration string  path of a file with the text of nginx.conf: it holds the secret, and others see a command's arguments
 ---@field root string  folder below which `uipath/sandbox` is found
 ---@field tls? boolean
 ---@field keep_lua_path? boolean  LUA_PATH and LUA_CPATH are meant for LuaJIT, which nginx has too
