@@ -118,9 +118,9 @@ describe("odata.filter", function()
   end)
 
   it("raises when the counts differ", function()
-    expect_raise("filter: 2 '?' outside quotes, but 1 values", odata.filter, "a eq ? and b eq ?", 1)
+    expect_raise("filter: 2 '?' outside quotes, but 1 value (nil is none", odata.filter, "a eq ? and b eq ?", 1)
     expect_raise("filter: 1 '?' outside quotes, but 2 values", odata.filter, "a eq ? and b eq '?'", 1, 2)
-    expect_raise("filter: 0 '?' outside quotes, but 1 values", odata.filter, "a eq 1", 1)
+    expect_raise("filter: 0 '?' outside quotes, but 1 value", odata.filter, "a eq 1", 1)
     expect_raise("filter: 1 '?' outside quotes, but 0 values", odata.filter, "a eq ?")
   end)
 

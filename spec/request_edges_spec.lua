@@ -108,7 +108,7 @@ describe("a number in the query", function()
     it("must be finite: " .. value, function()
       local ok, message = pcall(client.get, client, "fault/echo", { query = { n = value } })
       assert.is_false(ok)
-      assert.matches("n is not a finite number", message)
+      assert.matches("query.n is not a finite number", message, 1, true)
     end)
   end
 end)

@@ -38,6 +38,8 @@ describe("the query of a call", function()
     { { query = { sortOrder = "asc" } }, "sortOrder=asc", "sortOrder=asc" },
     { { query = { a = true } }, "a=true", "a=true" },
     { { query = { n = 2 ^ 53 } }, "n=9007199254740992", "n=9007199254740992" },
+    { { query = { from = uipath.odata.date(0) } }, "from=1970-01-01T00%3A00%3A00Z", "from=1970-01-01T00%3A00%3A00Z" },
+    { { query = { states = { uipath.odata.enum "Faulted", "Running" } } }, "states=Faulted%2CRunning", "states=Faulted%2CRunning" },
     { { query = { n = 0.5 } }, "n=0.5", "n=0.5" },
     { { query = { l = { 1, "b" } } }, "l=1%2Cb", "l=1%2Cb" },
     { { query = { ["a b&"] = "+#%" } }, "a%20b%26=%2B%23%25", "a%20b%26=%2B%23%25" },
@@ -62,6 +64,23 @@ describe("the query of a call", function()
       assert.is_false(ok, path)
       assert.matches("twice", message)
     end
+  end)
+
+  it("names what is wrong, and the type that it got", function()
+    for _, case in ipairs {
+      { { query = { from = {} } }, "query.from is an empty list" }, { { query = { from = print } }, "query.from must be a string, number or boolean, got function" },
+      { { query = { from = { {} } } }, "query.from must hold strings and finite numbers only, got table" },
+      { { query = { from = uipath.null } }, "query.from must be a string, number or boolean, got userdata" },
+      { { headers = { A = {} } }, "the header A must be a string, got table" }, { { filter = { "a eq ?" } }, "1 '?' outside quotes, but 0 values" },
+      { { filter = { "a eq 1", 1 } }, "0 '?' outside quotes, but 1 value" }, { 5, "the options must be a table, got number" },
+    } do
+      local ok, message = pcall(client.get, client, "odata/X", case[1])
+      assert.is_false(ok)
+      assert.is_truthy(message:find(case[2], 1, true), message)
+    end
+    local ok, message = pcall(client.get, client)
+    assert.is_false(ok)
+    assert.is_truthy(message:find("the path must be a string, got nil", 1, true), message)
   end)
 end)
 
@@ -147,6 +166,7 @@ describe("the folder of a call", function()
     { 17, { organizationunitid = "17" } },
     { GUID, { folderkey = GUID } },
     { "Shared/Finance", { folderpath = "Shared/Finance" } },
+    { "Shared/", { folderpath = "Shared" } },
     { "Größe", { ["folderpath-encoded"] = "RwByAPYA3wBlAA==" } },
     { "/Shared", { ["folderpath-encoded"] = "LwBTAGgAYQByAGUAZAA=" } },
   }
@@ -361,7 +381,7 @@ describe("a client", function()
       local _, err = client:get("odata/Jobs", { top = 1 })
       print(err.code, other)
     ]])
-    assert.matches("^1101\tuipath.client %(acme/DefaultTenant at http://127.0.0.1:%d+%)\n$", output)
+    assert.matches("^1101\tuipath.client %(acme/DefaultTenant at http://127.0.0.1:%d+, folder Shared%)\n$", output)
     local counters = tenant.control(sandbox, "GET counters")
     assert.same({ 1, 1 }, { counters.token_requests, counters.connections })
   end)

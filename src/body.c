@@ -22,7 +22,7 @@ static bool has_metatable(lua_State *L, int index, const char *name) {
 /* A string for a header or a file name: raises on control characters. what names it in the message. */
 static const char *check_text(lua_State *L, int index, const char *what) {
   size_t length;
-  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "%s must be a string, not a %s", what, luaL_typename(L, index));
+  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "%s must be a string, got %s", what, luaL_typename(L, index));
   const char *text = lua_tolstring(L, index, &length);
   if (length == 0) luaL_error(L, "%s must not be empty", what);
   if (text_has_control(text, length)) luaL_error(L, "%s must not contain control characters", what);
@@ -56,7 +56,7 @@ int body_file(lua_State *L) {
 /* Checks one part's value, on top: a string, a number or a file. [-0, +0] */
 static void check_part_value(lua_State *L) {
   if (!lua_isstring(L, -1) && !has_metatable(L, lua_gettop(L), FILE_BODY))
-    luaL_error(L, "a part's value must be a string or a uipath.file, not a %s", luaL_typename(L, -1));
+    luaL_error(L, "a part's value must be a string or a uipath.file, got %s", luaL_typename(L, -1));
 }
 
 /* Appends { name = …, value = … } to the list at parts: the name at `name`, the value on top. [-1, +0] */
@@ -176,7 +176,7 @@ const char *body_read(lua_State *L, int index, struct call_body *body) {
     if (!json_encode(L, index)) luaL_error(L, "the body: %s", lua_tostring(L, -1));
     read_bytes(L, body);
   } else {
-    luaL_error(L, "the body must be a table, a string, uipath.multipart or uipath.file, not a %s", luaL_typename(L, index));
+    luaL_error(L, "the body must be a table, a string, uipath.multipart or uipath.file, got %s", luaL_typename(L, index));
   }
   lua_settop(L, top);
   return content_type;

@@ -21,6 +21,10 @@ struct mark {
   char text[];
 };
 
+bool literal_is_marked(lua_State *L, int index) {
+  return luaL_testudata(L, index, MARK) != NULL;
+}
+
 /* tostring(mark): its text. */
 static int mark_tostring(lua_State *L) {
   const struct mark *mark = luaL_checkudata(L, 1, MARK);

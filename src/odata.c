@@ -36,7 +36,7 @@ static void push_filled(lua_State *L, int text_index, int list, int first, int c
   const char *text = lua_tolstring(L, text_index, &length);
   int marks = count_marks(L, text, length);
   if (marks != count)
-    luaL_error(L, "filter: %d '?' outside quotes, but %d values%s", marks, count,
+    luaL_error(L, "filter: %d '?' outside quotes, but %d value%s%s", marks, count, count == 1 ? "" : "s",
                count < marks ? " (nil is none; uipath.null stands for null)" : "");
 
   luaL_Buffer filter;
@@ -105,14 +105,14 @@ static int odata_filter(lua_State *L) {
 /* Lists                                                                    */
 /* ======================================================================== */
 
-/* Pushes the text of the string or number at index. false, with nothing pushed: it is neither, or
-   not finite. [-0, +(0|1)] */
+/* Pushes the text of the string, number or marked value at index. false, with nothing pushed: it is
+   none of them, or not finite. [-0, +(0|1)] */
 static bool push_word(lua_State *L, int index) {
   if (lua_type(L, index) == LUA_TSTRING) {
     lua_pushvalue(L, index);
     return true;
   }
-  return lua_type(L, index) == LUA_TNUMBER && literal_push(L, index) == NULL;
+  return (lua_type(L, index) == LUA_TNUMBER || literal_is_marked(L, index)) && literal_push(L, index) == NULL;
 }
 
 void odata_push_list(lua_State *L, int index, const char *name) {

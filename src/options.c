@@ -406,6 +406,32 @@ static const char *push_profile_problem(lua_State *L, const struct resolution *r
   return lua_pushfstring(L, " (not read: %s)", lua_tostring(L, resolution->origins));
 }
 
+/* The string field of the table at index, which keeps it alive, or NULL. [-0, +0] */
+static const char *string_field(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  const char *string = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return string;
+}
+
+/* Raises if URLs of the resolved table at index go on where the address is to begin. resolution: where they come from, or NULL. [-0, +0] */
+static void refuse_long_urls(lua_State *L, int index, const struct resolution *resolution) {
+  const char *option;
+  const char *mistake = url_check_address(&(struct url_base){.base_url = string_field(L, index, "base_url"),
+                                                             .identity_url = string_field(L, index, "identity_url"),
+                                                             .organization = string_field(L, index, "organization")},
+                                          &option);
+  if (mistake != NULL) luaL_error(L, "%s: %s", push_origin(L, resolution, option), mistake);
+}
+
+/* Pushes what to add where the organization is missing and base_url seems to hold it, else "". [-0, +1] */
+static const char *push_misplaced(lua_State *L, int index) {
+  struct url_parts parts;
+  bool has_path = url_split(string_field(L, index, "base_url"), &parts) && parts.organization_length > 0;
+  lua_pushstring(L, has_path ? "; base_url does not hold it: it ends before organization and tenant" : "");
+  return lua_tostring(L, -1);
+}
+
 /* Raises if the resolved table at index lacks what every client needs. resolution: where it comes from, or NULL. [-0, +0] */
 static void require_complete(lua_State *L, int index, const struct resolution *resolution) {
   if (!has(L, index, "access_token")) {
@@ -425,7 +451,9 @@ static void require_complete(lua_State *L, int index, const struct resolution *r
   bool standalone = strcmp(lua_tostring(L, -1), "standalone") == 0;
   lua_pop(L, 1);
   if (!standalone && !has(L, index, "organization"))
-    luaL_error(L, "missing option 'organization' (variable UIPATH_ORGANIZATION)%s", push_profile_problem(L, resolution));
+    luaL_error(L, "missing option 'organization' (variable UIPATH_ORGANIZATION)%s%s", push_misplaced(L, index),
+               push_profile_problem(L, resolution));
+  refuse_long_urls(L, index, resolution);
 }
 
 /* Takes the option from the first source at or after `source` that has it. [-0, +0] */

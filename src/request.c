@@ -49,12 +49,13 @@ static bool is_one_of(const char *name, const char *const *names) {
 /* The query                                                                */
 /* ======================================================================== */
 
-/* Pushes the text of a number, string or boolean on top in its place: numbers as filters have them, 123.0 has no place in a URL. what names
-   it in the message. [-1, +1] */
+/* Pushes the text of a string, number, boolean or marked value (uipath.odata.date …) on top in its place: numbers as filters have them, 123.0
+   has no place in a URL. what names it in the message. [-1, +1] */
 static void push_text(lua_State *L, const char *what) {
   int type = lua_type(L, -1);
   if (type == LUA_TSTRING) return;
-  if (type != LUA_TNUMBER && type != LUA_TBOOLEAN) luaL_error(L, "%s must be a string, number or boolean, not a %s", what, luaL_typename(L, -1));
+  if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && !literal_is_marked(L, -1))
+    luaL_error(L, "%s must be a string, number or boolean, got %s", what, luaL_typename(L, -1));
   const char *mistake = literal_push(L, -1);
   if (mistake != NULL) luaL_error(L, "%s %s", what, mistake);
   lua_remove(L, -2);
@@ -84,10 +85,10 @@ static void push_odata_text(lua_State *L, const char *name) {
     lua_pushvalue(L, value);
     push_text(L, name);
   } else if (strcmp(name, "count") == 0) {
-    if (!lua_isboolean(L, value)) luaL_error(L, "count must be true or false, not a %s", luaL_typename(L, value));
+    if (!lua_isboolean(L, value)) luaL_error(L, "count must be true or false, got %s", luaL_typename(L, value));
     lua_pushstring(L, lua_toboolean(L, value) ? "true" : "false");
   } else {
-    if (lua_type(L, value) != LUA_TSTRING) luaL_error(L, "%s must be a string, not a %s", name, luaL_typename(L, value));
+    if (lua_type(L, value) != LUA_TSTRING) luaL_error(L, "%s must be a string, got %s", name, luaL_typename(L, value));
     lua_pushvalue(L, value);
   }
   lua_remove(L, value);
@@ -112,13 +113,13 @@ static void append_odata_options(lua_State *L, struct call_request *request, int
   }
 }
 
-/* The parameter of that name whose value, a plain one or a list, is on top. [-1, +0] */
-static void append_any(lua_State *L, struct call_request *request, bool *has_query, const char *name, size_t name_length) {
+/* The parameter of that name whose value, a plain one or a list, is on top; what names it in messages. [-1, +0] */
+static void append_any(lua_State *L, struct call_request *request, bool *has_query, const char *name, size_t name_length, const char *what) {
   if (lua_istable(L, -1)) {
-    odata_push_list(L, lua_gettop(L), name);
+    odata_push_list(L, lua_gettop(L), what);
     lua_remove(L, -2);
   } else {
-    push_text(L, name);
+    push_text(L, what);
   }
   append_parameter(L, request, has_query, name, name_length);
 }
@@ -135,7 +136,7 @@ static void append_dollar_options(lua_State *L, struct call_request *request, in
     }
     if (odata && *has_query && url_has_parameter(request->url.data, request->url.length, name + 1, length - 1))
       luaL_error(L, "the parameter '%s' is given twice", name + 1);
-    append_any(L, request, has_query, name, length);
+    append_any(L, request, has_query, name, length, name);
   }
 }
 
@@ -146,13 +147,16 @@ static void append_query(lua_State *L, struct call_request *request, int options
     lua_pop(L, 1);
     return;
   }
-  if (!lua_istable(L, -1)) luaL_error(L, "query must be a table of names and values, not a %s", luaL_typename(L, -1));
+  if (!lua_istable(L, -1)) luaL_error(L, "query must be a table of names and values, got %s", luaL_typename(L, -1));
   for (lua_pushnil(L); lua_next(L, -2) != 0;) {
     size_t length;
-    if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "query must have strings as names, not a %s", luaL_typename(L, -2));
+    if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "query must have strings as names, got %s", luaL_typename(L, -2));
     const char *name = lua_tolstring(L, -2, &length);
     if (length == 0) luaL_error(L, "query must not have an empty name");
-    append_any(L, request, has_query, name, length);
+    const char *what = lua_pushfstring(L, "query.%s", name);
+    lua_insert(L, -2);
+    append_any(L, request, has_query, name, length, what);
+    lua_pop(L, 1);
   }
   lua_pop(L, 1);
 }
@@ -185,7 +189,7 @@ static void add_own_headers(lua_State *L, struct call_request *request, int opti
     lua_pop(L, 1);
     return;
   }
-  if (!lua_istable(L, -1)) luaL_error(L, "headers must be a table of names and values, not a %s", luaL_typename(L, -1));
+  if (!lua_istable(L, -1)) luaL_error(L, "headers must be a table of names and values, got %s", luaL_typename(L, -1));
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
     size_t name_length, value_length;
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &name_length) : NULL;
@@ -196,7 +200,7 @@ static void add_own_headers(lua_State *L, struct call_request *request, int opti
     for (const char *const *reserved = reserved_headers; *reserved != NULL; reserved++)
       if (strcasecmp(name, *reserved) == 0) luaL_error(L, "the header %s is set by the client itself", *reserved);
     if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-      luaL_error(L, "the header %s must be a string, not a %s", name, luaL_typename(L, -1));
+      luaL_error(L, "the header %s must be a string, got %s", name, luaL_typename(L, -1));
     lua_pushvalue(L, -1);
     push_text(L, name);
     const char *value = lua_tolstring(L, -1, &value_length);
@@ -243,7 +247,7 @@ static void read_limits(lua_State *L, struct call_request *request, int options)
   lua_getfield(L, options, "max_attempts");
   if (!lua_isnil(L, -1)) request->max_attempts = (int)options_check_number(L, "max_attempts");
   lua_getfield(L, options, "idempotent");
-  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) luaL_error(L, "idempotent must be true or false, not a %s", luaL_typename(L, -1));
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) luaL_error(L, "idempotent must be true or false, got %s", luaL_typename(L, -1));
   request->idempotent = lua_toboolean(L, -1) != 0;
   lua_rawgetp(L, options, &weight_key);
   request->weight = (int)lua_tointeger(L, -1);
@@ -267,7 +271,7 @@ static enum url_level read_level(lua_State *L, int options) {
 static void check_names(lua_State *L, int options, const char *const *names) {
   for (lua_pushnil(L); lua_next(L, options) != 0; lua_pop(L, 1)) {
     if (lua_touserdata(L, -2) == &weight_key) continue;
-    if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "options must have names, not a %s as key", luaL_typename(L, -2));
+    if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "options must have names, got a %s as key", luaL_typename(L, -2));
     size_t length;
     const char *name = lua_tolstring(L, -2, &length);
     bool is_known = is_one_of(name, names) || (name[0] == '$' && length > 1 && !text_has_control(name, length));
@@ -333,10 +337,10 @@ static void add_tenant(lua_State *L, const struct client *client, struct call_re
 const char *request_build(lua_State *L, struct call_request *request, const char *method, int path, int options, int body) {
   const struct client *client = client_check(L, 1);
   size_t path_length;
-  if (lua_type(L, path) != LUA_TSTRING) luaL_error(L, "the path must be a string, not a %s", luaL_typename(L, path));
+  if (lua_type(L, path) != LUA_TSTRING) luaL_error(L, "the path must be a string, got %s", luaL_typename(L, path));
   const char *path_text = lua_tolstring(L, path, &path_length);
   if (lua_isnoneornil(L, options)) options = 0;
-  else if (!lua_istable(L, options)) luaL_error(L, "the options must be a table, not a %s", luaL_typename(L, options));
+  else if (!lua_istable(L, options)) luaL_error(L, "the options must be a table, got %s", luaL_typename(L, options));
 
   set_common(L, client, request, method);
   enum url_level level = URL_LEVEL_BY_SERVICE;
@@ -389,10 +393,10 @@ static void push_buffer(lua_State *L, struct buffer *buffer) {
 static int internal_address(lua_State *L) {
   const struct client *client = client_check(L, 1);
   lua_settop(L, 3);
-  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "the path must be a string, not a %s", luaL_typename(L, 2));
+  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "the path must be a string, got %s", luaL_typename(L, 2));
   enum url_level level = URL_LEVEL_BY_SERVICE;
   if (!lua_isnil(L, 3)) {
-    if (!lua_istable(L, 3)) return luaL_error(L, "the options must be a table, not a %s", luaL_typename(L, 3));
+    if (!lua_istable(L, 3)) return luaL_error(L, "the options must be a table, got %s", luaL_typename(L, 3));
     check_names(L, 3, paging_options);
     level = read_level(L, 3);
   }

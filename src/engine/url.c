@@ -182,6 +182,23 @@ const char *url_check_base(const char *url, bool *plain_http, bool *loopback) {
   return NULL;
 }
 
+const char *url_check_address(const struct url_base *base, const char **option) {
+  static const char token_path[] = "/connect/token";
+  const char *identity = base->identity_url == NULL ? "" : base->identity_url;
+  size_t length = strlen(identity), token_length = sizeof token_path - 1;
+  *option = "identity_url";
+  if (length >= token_length && strcasecmp(identity + length - token_length, token_path) == 0)
+    return "it must end before /connect/token, which is added";
+  struct location location;
+  *option = "base_url";
+  if (base->organization == NULL || locate(base->base_url, strlen(base->base_url), &location) != NULL) return NULL;
+  const char *path = base->base_url + location.origin_length;
+  size_t organization = strlen(base->organization);
+  if (*path != '/' || strncasecmp(path + 1, base->organization, organization) != 0) return NULL;
+  path += 1 + organization;
+  return *path == '/' || *path == '\0' ? "it must end before the organization and tenant, which are options of their own" : NULL;
+}
+
 bool url_split(const char *url, struct url_parts *parts) {
   struct location location;
   if (locate(url, strlen(url), &location) != NULL) return false;

@@ -54,6 +54,10 @@ bool url_token_endpoint(const struct url_base *base, struct buffer *url);
    characters. NULL if fine, else a static phrase. *plain_http tells of http://, *loopback of localhost, 127.0.0.0/8 and [::1]. */
 const char *url_check_base(const char *url, bool *plain_http, bool *loopback);
 
+/* Checks that the URLs of an address do not hold what is added to them: organization and tenant, /connect/token. NULL if so, else a static
+   phrase; *option is then the name of the URL's option. */
+const char *url_check_address(const struct url_base *base, const char **option);
+
 /* Splits UIPATH_URL's forms scheme://host[:port][/organization[/tenant[/…]]]: lengths into url, 0 where absent. false: no such form. */
 struct url_parts {
   size_t origin_length; /* url[0..origin_length) = scheme://host[:port] */

@@ -114,7 +114,7 @@ local function failure(message, hint)
 end
 
 local function check_string(value, what, level)
-  if type(value) ~= "string" then error(("%s must be a string, not a %s"):format(what, type(value)), level + 1) end
+  if type(value) ~= "string" then error(("%s must be a string, got %s"):format(what, type(value)), level + 1) end
   if what == "the path" and not value:find "[^/%s]" then error("the path must not be empty", level + 1) end
   return value
 end
@@ -164,10 +164,10 @@ end
 ---@return table err_or_unpublished an error for an unknown endpoint, or one that lets no external application in; else the rows
 ---  whose scopes are not published, which may need more
 function catalogue.scopes_for(list)
-  if type(list) ~= "table" then error(("the list must be a table, not a %s"):format(type(list)), 2) end
+  if type(list) ~= "table" then error(("the list must be a table, got %s"):format(type(list)), 2) end
   local clauses, unpublished = {}, {}
   for i, each in ipairs(list) do
-    if type(each) ~= "table" then error(("item %d must be a table {method, path}, not a %s"):format(i, type(each)), 2) end
+    if type(each) ~= "table" then error(("item %d must be a table {method, path}, got %s"):format(i, type(each)), 2) end
     local method, path = check_method(each[1], 2), check_string(each[2], "the path", 2)
     local row = find_row(method, path)
     if not row then return unknown(method, path) end

@@ -222,7 +222,7 @@ end
 
 local function concurrency_of(options)
   if options == nil then return DEFAULT_CONCURRENCY end
-  if type(options) ~= "table" then error("map: the options must be a table, not a " .. type(options), 3) end
+  if type(options) ~= "table" then error("map: the options must be a table, got " .. type(options), 3) end
   for name in pairs(options) do
     if name ~= "concurrency" then
       error(("map: unknown option '%s' (there is 'concurrency')"):format(tostring(name)), 3)
@@ -244,8 +244,8 @@ end
 ---@return R[] results  fn's first results, in the order of the items; `n` is their number
 ---@return table<integer, any>? errors  fn's second result where its first is nil; nil if there is none
 function concurrency.map(list, fn, options)
-  if type(list) ~= "table" then error("map: the list must be a table, not a " .. type(list), 2) end
-  if type(fn) ~= "function" then error("map: what is run must be a function, not a " .. type(fn), 2) end
+  if type(list) ~= "table" then error("map: the list must be a table, got " .. type(list), 2) end
+  if type(fn) ~= "function" then error("map: what is run must be a function, got " .. type(fn), 2) end
   local most = concurrency_of(options)
   local number, last = #list, 0
   local results, errors = { n = number }, nil
@@ -272,7 +272,7 @@ function concurrency.all(...)
   local functions, number = { ... }, select("#", ...)
   for index = 1, number do
     if type(functions[index]) ~= "function" then
-      error(("all: argument %d must be a function, not a %s"):format(index, type(functions[index])), 2)
+      error(("all: argument %d must be a function, got %s"):format(index, type(functions[index])), 2)
     end
   end
   if number == 0 then return end
