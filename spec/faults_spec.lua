@@ -55,13 +55,11 @@ describe("a call that meets", function()
   for _, row in ipairs(rows) do
     it(row[1] .. " gives " .. row[2] .. ", at once", function()
       -- On a machine that is busy once is not enough to be late.
-      local fastest, seconds, value, err = math.huge, nil, nil, nil
+      local value, err, fastest
       for _ = 1, 3 do
-        seconds, value, err = tenant.timed(function()
-          local value, err = client:get("fault/" .. row[1])
-          return value, err
-        end)
-        fastest = math.min(fastest, seconds)
+        local began = tenant.now()
+        value, err = client:get("fault/" .. row[1])
+        fastest = math.min(fastest or math.huge, tenant.now() - began)
         if fastest < tenant.LATE then break end
       end
       assert.is_nil(value)

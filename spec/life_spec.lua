@@ -30,7 +30,9 @@ describe("two threads, each with a Lua state of its own,", function()
       local first = host.thread() * 1000
       for round = 1, 20 do
         local calls = {}
-        for i = 1, 10 do calls[i] = client:start("GET", "odata/Jobs", { skip = first + round * 10 + i, top = 1, orderby = "Id", folder = "Shared" }) end
+        for i = 1, 10 do
+          calls[i] = client:start("GET", "odata/Jobs", { skip = first + round * 10 + i, top = 1, orderby = "Id", folder = "Shared" })
+        end
         local before
         for _, call in ipairs(calls) do
           local page = assert(call:wait())

@@ -108,7 +108,8 @@ describe("a proxy", function()
   end)
 
   it("is never asked for what is on the loopback", function()
-    for _, url in ipairs { sandbox.http_url, (sandbox.http_url:gsub("127%.0%.0%.1", "localhost")), (sandbox.http_url:gsub("0%.0%.1", "0.0.2")) } do
+    for _, host in ipairs { "127.0.0.1", "localhost", "127.0.0.2" } do
+      local url = sandbox.http_url:gsub("127%.0%.0%.1", host)
       local client = uipath.connect(tenant.fault_options(sandbox, { base_url = url, proxy = "http://127.0.0.1:1" }))
       local _, err = client:get "odata/Machines"
       if url:find "0%.0%.2" then assert.matches("127.0.0.2 port", err.message, 1, true) else assert.equal(404, err.status) end
@@ -128,7 +129,9 @@ describe("the environment's proxy", function()
     given.proxy = nil
     for name, value in pairs(changes or {}) do given[name] = value end
     local words = { "env" }
-    for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. tenant.quoted(value:gsub("PROXY", "127.0.0.1:" .. proxy.port)) end
+    for name, value in pairs(variables) do
+      words[#words + 1] = name .. "=" .. tenant.quoted(value:gsub("PROXY", "127.0.0.1:" .. proxy.port))
+    end
     return tenant.shell(table.concat(words, " ") .. " " .. tenant.command(given, program))
   end
 

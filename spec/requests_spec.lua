@@ -68,10 +68,12 @@ describe("the query of a call", function()
 
   it("names what is wrong, and the type that it got", function()
     for _, case in ipairs {
-      { { query = { from = {} } }, "query.from is an empty list" }, { { query = { from = print } }, "query.from must be a string, number or boolean, got function" },
+      { { query = { from = {} } }, "query.from is an empty list" },
+      { { query = { from = print } }, "query.from must be a string, number or boolean, got function" },
       { { query = { from = { {} } } }, "query.from must hold strings and finite numbers only, got table" },
       { { query = { from = uipath.null } }, "query.from must be a string, number or boolean, got userdata" },
-      { { headers = { A = {} } }, "the header A must be a string, got table" }, { { filter = { "a eq ?" } }, "1 '?' outside quotes, but 0 values" },
+      { { headers = { A = {} } }, "the header A must be a string, got table" },
+      { { filter = { "a eq ?" } }, "1 '?' outside quotes, but 0 values" },
       { { filter = { "a eq 1", 1 } }, "0 '?' outside quotes, but 1 value" }, { 5, "the options must be a table, got number" },
     } do
       local ok, message = pcall(client.get, client, "odata/X", case[1])
@@ -118,7 +120,8 @@ describe("the address of a call", function()
     assert.equal("/x/fault/echo", assert(client:get(sandbox.fault_url .. "/x/fault/echo")).uri)
     local identity = connect { identity_url = sandbox.http_url .. "/identity_" }
     assert.equal(404, select(2, identity:get(sandbox.http_url .. "/identity_/api/X")).status)
-    for _, url in ipairs { BASE .. ":1/x", sandbox.http_url .. "/x", (sandbox.fault_url:gsub("^http", "https")) .. "/x", "http://example.com/x" } do
+    local https = sandbox.fault_url:gsub("^http", "https")
+    for _, url in ipairs { BASE .. ":1/x", sandbox.http_url .. "/x", https .. "/x", "http://example.com/x" } do
       local value, err = client:get(url)
       assert.is_nil(value)
       assert.equal("usage", err.kind)
@@ -273,7 +276,8 @@ describe("the body of a call", function()
   it("may be multipart/form-data", function()
     local name = file_with "the file"
     local echo = assert(client:post(ECHO, uipath.multipart {
-      { name = "first", value = "1" }, { name = "file", value = uipath.file(name, { filename = "a.nupkg", content_type = "application/zip" }) },
+      { name = "first", value = "1" },
+      { name = "file", value = uipath.file(name, { filename = "a.nupkg", content_type = "application/zip" }) },
     }))
     local boundary = echo.headers["content-type"]:match "^multipart/form%-data; boundary=(%S+)$"
     assert.is_string(boundary)
@@ -343,8 +347,8 @@ describe("a client", function()
     local hints = {
       [{ ca_file = "/nonexistent.pem" }] = "ca_file (or SSL_CERT_FILE) No such file or directory: /nonexistent.pem",
       [{ ca_file = "/dev/null" }] = "ca_file (or SSL_CERT_FILE) holds no PEM certificates: /dev/null",
-      [{ ca_file = false, ca_dir = "/nonexistent:" .. empty }] = "ca_dir (or SSL_CERT_DIR) is no directory of certificates under their hashes, "
-        .. "as `openssl rehash` makes them: /nonexistent:" .. empty,
+      [{ ca_file = false, ca_dir = "/nonexistent:" .. empty }] = "ca_dir (or SSL_CERT_DIR) is no directory of certificates "
+        .. "under their hashes, as `openssl rehash` makes them: /nonexistent:" .. empty,
     }
     for changes, hint in pairs(hints) do
       changes.max_attempts = 4

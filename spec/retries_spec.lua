@@ -62,16 +62,16 @@ describe("a call that has met", function()
   specify(idempotent, function(is_idempotent) return is_idempotent end)
   specify(never, function() return false end)
 
-  -- On a kept connection this may be the end of an earlier response, which is another matter; in a process that has no answers there is none.
+  -- On a kept connection this may be the end of an earlier response, which is another matter; a process without answers has none.
   it("what does not speak HTTP is not sent again, whatever the method", function()
     local paths, program = {}, {}
     for method in pairs(methods) do
-      for _, idempotent in ipairs { false, true } do
+      for _, said in ipairs { false, true } do
         local path = first(1, "not_http")
         paths[#paths + 1] = path
         program[#program + 1] = ([[
           local err = select(2, client:request(%q, %q, { max_attempts = 2, idempotent = %s }))
-          print(err.kind, err.attempts, err.retryable)]]):format(method, path, tostring(idempotent))
+          print(err.kind, err.attempts, err.retryable)]]):format(method, path, tostring(said))
       end
     end
     local output = tenant.run(tenant.fault_options(sandbox), "do " .. table.concat(program, " end do ") .. " end")
@@ -166,7 +166,9 @@ describe("another attempt", function()
       for i = 1, 2 do
         local _, response = assert(watched:get(%q, { max_attempts = 3 }))
         print(response.attempts)
-        for i, event in ipairs(events) do print(event.type, event.attempt, event.status, event.message, event.elapsed >= 0 and event.elapsed < 5) end
+        for i, event in ipairs(events) do
+          print(event.type, event.attempt, event.status, event.message, event.elapsed >= 0 and event.elapsed < 5)
+        end
         events = {}
       end
     ]]):format(path))

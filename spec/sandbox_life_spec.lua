@@ -233,7 +233,8 @@ describe("the life of a sandbox", function()
   it("raises on options that make no sense", function()
     for _, case in ipairs {
       { { tsl = true }, "unknown option 'tsl' of a sandbox %(did you mean 'tls'%?%)" },
-      { { secret = "x" }, "did you mean 'client_secret'%?" }, { { colour = 1 }, "unknown option 'colour' of a sandbox$" }, { { tls = 1 }, "option 'tls'.* true or false" },
+      { { secret = "x" }, "did you mean 'client_secret'%?" }, { { colour = 1 }, "unknown option 'colour' of a sandbox$" },
+      { { tls = 1 }, "option 'tls'.* true or false" },
       { { organization = "a/b" }, "option 'organization'" }, { { expires_in = -1 }, "seconds" },
       { { client_secret = "a\nb" }, "option 'client_secret'" }, { "tls", "table" },
     } do

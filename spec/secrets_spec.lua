@@ -54,7 +54,8 @@ local faults = {
 }
 
 local token_faults = {
-  "not_json", "array", "html", "wrong_url", "no_token", "empty_token", "number_token", "newline_token", "empty", "endless", "stall", "reset",
+  "not_json", "array", "html", "wrong_url", "no_token", "empty_token", "number_token", "newline_token", "empty", "endless", "stall",
+  "reset",
   "refuse/invalid_client", "refuse/invalid_scope", "status/401", "status/503/0", "gateway/502", "redirect/302/other", "unknown", "opaque",
 }
 
@@ -132,8 +133,10 @@ describe("no secret is", function()
     expect_no_secret(output)
     proxy.stop()
     local events = {}
-    for _, password in ipairs { PASSWORD, "a@" .. PASSWORD, PASSWORD .. "/@x", "a/" .. PASSWORD, PASSWORD .. "%2F%40", "#" .. PASSWORD .. "?" } do
-      for _, broken in ipairs { "http://user:%s@127.0.0.1:" .. proxy.port, "http://user:%s@no-such-proxy.invalid:1", "socks5://user:%s@127.0.0.1:1" } do
+    local passwords = { PASSWORD, "a@" .. PASSWORD, PASSWORD .. "/@x", "a/" .. PASSWORD, PASSWORD .. "%2F%40", "#" .. PASSWORD .. "?" }
+    local proxies = { "http://user:%s@127.0.0.1:" .. proxy.port, "http://user:%s@no-such-proxy.invalid:1", "socks5://user:%s@127.0.0.1:1" }
+    for _, password in ipairs(passwords) do
+      for _, broken in ipairs(proxies) do
         local _, err = uipath.connect(tenant.options(sandbox, {
           base_url = "https://elsewhere.invalid", proxy = broken:gsub("%%s", (password:gsub("%%", "%%%%"))), max_attempts = 1,
           on_event = function(event) events[#events + 1] = event end,
@@ -164,8 +167,10 @@ describe("no secret is", function()
     for _, options in ipairs {
       { client_secret = CLIENT_SECRET, client_id = 5 }, { client_secret = CLIENT_SECRET .. "\n", client_id = "id" },
       { access_token = TOKEN .. "\n" }, { access_token = "Bearer " .. TOKEN }, { access_token = TOKEN, client_secret = CLIENT_SECRET },
-      { access_token = TOKEN, organization = 5 }, { acces_token = TOKEN }, { access_token = TOKEN, proxy = "http://user:" .. PASSWORD .. "@a\nb" },
-      { access_token = TOKEN, proxy = "ftp://user:" .. PASSWORD .. "@proxy.example" }, { access_token = TOKEN, proxy = PASSWORD .. ":p@h:x" },
+      { access_token = TOKEN, organization = 5 }, { acces_token = TOKEN },
+      { access_token = TOKEN, proxy = "http://user:" .. PASSWORD .. "@a\nb" },
+      { access_token = TOKEN, proxy = "ftp://user:" .. PASSWORD .. "@proxy.example" },
+      { access_token = TOKEN, proxy = PASSWORD .. ":p@h:x" },
       { access_token = TOKEN, base_url = "https://user:" .. PASSWORD .. "@uipath.example" },
     } do
       options.organization = options.organization or "acme"

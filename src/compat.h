@@ -9,7 +9,7 @@
 #if !__has_include(<luajit.h>)
 #error "uipath is for Lua 5.4 and LuaJIT, and these are Lua 5.1's headers: say where LuaJIT's are (luarocks: LUA_INCDIR, see make LUA=luajit rock-vars)"
 #endif
-#elif LUA_VERSION_NUM < 504
+#elif defined LUA_VERSION_NUM && LUA_VERSION_NUM < 504
 #error "uipath is for Lua 5.4 and LuaJIT: these headers are of another Lua"
 #endif
 
