@@ -24,16 +24,18 @@ end
 
 local folder = output_of("mktemp -d"):match("%S+")
 local conf = output_of("cd " .. quote(here) .. " && pwd"):match("[^\n]+") .. "/nginx.conf"
--- Its own standard error shows what is wrong; `ready` on the pipe says that it listens, the end of file that it ended.
+-- nginx writes its process id when it listens, and its standard error shows what is wrong; it ends with this process, however that ends.
 local nginx = assert(io.popen(([[
   PATH=$PATH:/usr/sbin
   %snginx -p %s -c %s >/dev/null &
-  trap 'kill -QUIT $!' HUP INT TERM
-  until curl -s -o /dev/null %s/folders/none; do kill -0 $! || exit 1; sleep 0.1; done
-  kill -0 $! || exit 1
+  trap '' HUP INT PIPE TERM
+  until [ -s %s/nginx.pid ]; do kill -0 $! 2>/dev/null || exit 1; sleep 0.1; done
   echo $!
+  while kill -0 $PPID 2>/dev/null && kill -0 $! 2>/dev/null; do sleep 0.2; done
+  kill -QUIT $! 2>/dev/null
   wait
-]]):format(variables, folder, quote(conf), URL)))
+  rm -rf %s
+]]):format(variables, folder, quote(conf), folder, folder)))
 local pid = nginx:read "*l"
 
 if pid then
