@@ -342,6 +342,10 @@ describe("by", function()
     assert.equal(100, number)
     assert.equal("decode", err.kind)
     assert.matches("not in the order of Id", err.message)
+    -- A key that filters write without quotes is compared as well.
+    number, err = walk_until_error(faulty, fault "plain", { by = "Key", page_size = 100, limit = 1000 })
+    assert.equal(100, number)
+    assert.matches("not in the order of Key", err.message)
   end)
 end)
 

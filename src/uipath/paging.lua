@@ -318,11 +318,11 @@ function Walk:continue_by_key(slot, total)
   if number == 0 or (total and total <= number) then return self:stop() end
   local key = rows[number][self.by]
   if key == nil or key == uipath.null then self:complain(slot, "by: a row has no %s", self.by) end
-  local last = self.last_key
+  local last = self.last_value
   local is_greater = last == nil or key ~= last
   if type(key) == "number" and type(last) == "number" then is_greater = key > last end
   if not is_greater then self:complain(slot, "by: the rows are not in the order of %s", self.by) end
-  self.last_key = key
+  self.last_value, self.last_key = key, key -- as the server sent it, and as a filter says it
   -- Text stays text, but for what OData writes without quotes.
   if type(key) == "string" then
     local ok, marked = pcall(uipath.odata.guid, key)
