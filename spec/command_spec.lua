@@ -93,6 +93,11 @@ describe("luipath", function()
       assert.matches("sees no folders", errors)
     end)
 
+    it("nothing that a terminal would obey", function()
+      local said = run("endpoints \27]0;title\7").errors
+      assert.equal("luipath: no endpoint of the catalogue matches \\e]0;title\\x07\n", said)
+    end)
+
     it("which columns come too late to be shown", function()
       -- The second row has a member more than the first page knows of; see the sandbox's faults.
       local csv, said, text = require "uipath.output.csv", {}, {}
