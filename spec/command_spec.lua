@@ -41,6 +41,9 @@ describe("luipath", function()
       require("uipath.output.csv").writer(function(part) text[#text + 1] = part end, { select = { "a,b", "c" } }).rows {
         { ["a,b"] = 'say "so"', c = "two\nlines" }, { ["a,b"] = uipath.null, c = { 1, "x" } }, { ["a,b"] = false, c = 2.5 },
       }
+      require("uipath.output.csv").writer(function(part) text[#text + 1] = part end, { select = { "a" } }).rows { { a = uipath.null } }
+      assert.equal('a\n""\n', table.concat(text, "", #text - 1)) -- a line that is empty would be no row
+      text[#text], text[#text - 1] = nil, nil
       assert.equal('"a,b",c\n"say ""so""","two\nlines"\n,"[1,""x""]"\nfalse,2.5\n', table.concat(text))
     end)
 
@@ -168,6 +171,7 @@ describe("luipath", function()
       { 2, "get", nil, "missing argument 'path'" },
       { 2, "got odata/Machines", nil, "unknown command 'got'" },
       { 2, "get odata/Machines --top many", nil, "'many' is no whole number" },
+      { 2, "get odata/Machines --query a=1 --query a=2", nil, "^luipath: %-%-query: a is there twice\n$" },
       { 2, "get odata/Machines --output xml", nil, "must be one of" },
       { 2, "get odata/Machines#1", nil, "#" },
       { 2, "get https://elsewhere.example/odata/Machines", nil, "usage" },
