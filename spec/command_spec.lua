@@ -210,13 +210,18 @@ describe("luipath", function()
     assert.is_nil(terminal:await "exit code 130$":find "traceback")
   end)
 
-  it("ends with 1 when its output cannot be written", function()
-    local code = os.tmpname()
-    os.execute(("{ %s src/luipath endpoints >/dev/full; echo $? >%s; } 2>/dev/null"):format(os.getenv "LUA" or "lua5.4", code))
-    local file = assert(io.open(code))
-    assert.equal("1\n", file:read "*a")
-    file:close()
-    os.remove(code)
+  it("ends with 1 when its output cannot be written, a note follows or not", function()
+    local variables = {}
+    for name, value in pairs(environment) do variables[#variables + 1] = ("%s='%s'"):format(name, value) end
+    for _, words in ipairs { "endpoints", "get odata/Machines --top 1 --select Id" } do
+      local code = os.tmpname()
+      os.execute(("{ env %s %s src/luipath %s >/dev/full; echo $? >%s; } 2>/dev/null")
+        :format(table.concat(variables, " "), os.getenv "LUA" or "lua5.4", words, code))
+      local file = assert(io.open(code))
+      assert.equal("1\n", file:read "*a", words)
+      file:close()
+      os.remove(code)
+    end
   end)
 
   describe("token", function()

@@ -10,10 +10,21 @@ local report = {}
 
 report.EXIT = { refused = 1, usage = 2, network = 3, interrupted = 130 }
 
+local lost
+
+---Flushes standard output. What could not be written once is told every time: a later flush knows nothing of it.
+---@return boolean ok
+---@return string? problem
+function report.flush()
+  local ok, problem = io.stdout:flush()
+  if not ok then lost = lost or problem end
+  return lost == nil, lost
+end
+
 ---A note, in the order in which things happen. It may quote the service, whose words a terminal must not obey.
 ---@param message string
 function report.note(message)
-  io.stdout:flush()
+  report.flush()
   io.stderr:write("luipath: ", (message:gsub("[^\n]+", text.clean)), "\n")
 end
 
