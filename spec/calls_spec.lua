@@ -275,6 +275,17 @@ describe("a client", function()
       assert.equal(first, (call:wait()))
     end)
 
+    it("are not waited for less than no time, with the user's position", function()
+      for _, through in ipairs { client, with { on_event = function() end } } do
+        local call = through:start("GET", "odata/Machines")
+        for _, seconds in ipairs { -1, "soon" } do
+          local ok, message = pcall(function() return (call:wait(seconds)) end)
+          assert.is_false(ok)
+          assert.matches("^spec/calls_spec.lua:%d+: ", message)
+        end
+      end
+    end)
+
     it("can be cancelled", function()
       local call = client:start("GET", "odata/Machines")
       call:cancel()

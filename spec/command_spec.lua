@@ -41,6 +41,9 @@ describe("luipath", function()
       require("uipath.output.csv").writer(function(part) text[#text + 1] = part end, { select = { "a,b", "c" } }).rows {
         { ["a,b"] = 'say "so"', c = "two\nlines" }, { ["a,b"] = uipath.null, c = { 1, "x" } }, { ["a,b"] = false, c = 2.5 },
       }
+      require("uipath.output.csv").writer(function(part) text[#text + 1] = part end, { select = { "a" } }).rows { { a = uipath.null } }
+      assert.equal('a\n""\n', table.concat(text, "", #text - 1)) -- a line that is empty would be no row
+      text[#text], text[#text - 1] = nil, nil
       assert.equal('"a,b",c\n"say ""so""","two\nlines"\n,"[1,""x""]"\nfalse,2.5\n', table.concat(text))
     end)
 
@@ -91,6 +94,11 @@ describe("luipath", function()
       local _, errors = output_of("get odata/Folders -o csv", { UIPATH_URI = sandbox.fault_url .. "/fault/rows/0",
         UIPATH_IDENTITY_URI = sandbox.base_url .. "/identity_", UIPATH_AUTH_SCOPES = "OR.Folders.Read" })
       assert.matches("sees no folders", errors)
+    end)
+
+    it("nothing that a terminal would obey", function()
+      local said = run("endpoints \27]0;title\7").errors
+      assert.equal("luipath: no endpoint of the catalogue matches \\e]0;title\\x07\n", said)
     end)
 
     it("which columns come too late to be shown", function()
@@ -163,6 +171,7 @@ describe("luipath", function()
       { 2, "get", nil, "missing argument 'path'" },
       { 2, "got odata/Machines", nil, "unknown command 'got'" },
       { 2, "get odata/Machines --top many", nil, "'many' is no whole number" },
+      { 2, "get odata/Machines --query a=1 --query a=2", nil, "^luipath: %-%-query: a is there twice\n$" },
       { 2, "get odata/Machines --output xml", nil, "must be one of" },
       { 2, "get odata/Machines#1", nil, "#" },
       { 2, "get https://elsewhere.example/odata/Machines", nil, "usage" },
@@ -201,13 +210,18 @@ describe("luipath", function()
     assert.is_nil(terminal:await "exit code 130$":find "traceback")
   end)
 
-  it("ends with 1 when its output cannot be written", function()
-    local code = os.tmpname()
-    os.execute(("{ %s src/luipath endpoints >/dev/full; echo $? >%s; } 2>/dev/null"):format(os.getenv "LUA" or "lua5.4", code))
-    local file = assert(io.open(code))
-    assert.equal("1\n", file:read "*a")
-    file:close()
-    os.remove(code)
+  it("ends with 1 when its output cannot be written, a note follows or not", function()
+    local variables = {}
+    for name, value in pairs(environment) do variables[#variables + 1] = ("%s='%s'"):format(name, value) end
+    for _, words in ipairs { "endpoints", "get odata/Machines --top 1 --select Id" } do
+      local code = os.tmpname()
+      os.execute(("{ env %s %s src/luipath %s >/dev/full; echo $? >%s; } 2>/dev/null")
+        :format(table.concat(variables, " "), os.getenv "LUA" or "lua5.4", words, code))
+      local file = assert(io.open(code))
+      assert.equal("1\n", file:read "*a", words)
+      file:close()
+      os.remove(code)
+    end
   end)
 
   describe("token", function()

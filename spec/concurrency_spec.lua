@@ -128,6 +128,20 @@ describe("map", function()
     tenant.eventually(is_quiet)
   end)
 
+  if _VERSION ~= "Lua 5.1" then
+    it("closes what a function that raises, or yields, has open", function()
+      local closed = 0
+      local closing = { __close = function() closed = closed + 1 end }
+      local function opening(ending)
+        return load(("local closing = ...; return function() local it <close> = setmetatable({}, closing); %s end"):format(ending))(closing)
+      end
+      assert.is_false((pcall(uipath.map, { 1 }, opening "error 'no more'")))
+      assert.equal(1, closed)
+      assert.is_false((pcall(uipath.map, { 1 }, opening "coroutine.yield()")))
+      assert.equal(2, closed)
+    end)
+  end
+
   it("says where a function has raised", function()
     local ok, err = pcall(uipath.map, { 1 }, function() error "broken" end)
     assert.is_false(ok)

@@ -120,6 +120,25 @@ describe("each", function()
     assert.same({ "$filter=State eq 'Faulted'&$select=Id,State&$orderby=Id desc&$top=3&$count=true" }, queries())
   end)
 
+  it("takes rows for new ones that are alike, as only what many share was selected", function()
+    for _, count in ipairs { true, false } do
+      local number = 0
+      for job in client:each("odata/Jobs", { folder = SHARED, select = "State", limit = 3500, count = count }) do
+        assert.is_string(job.State)
+        number = number + 1
+      end
+      assert.equal(3500, number)
+    end
+  end)
+
+  it("knows a page again by a key only that tells its rows apart", function()
+    local envelope = require "uipath.envelope"
+    assert.is_nil(envelope.mark { { Id = 0, Message = "one" }, { Id = 0, Message = "two" } })
+    local mark = envelope.mark { { Id = 1 }, { Id = 2 } }
+    assert.is_true(envelope.holds({ { Id = 1, Name = "changed meanwhile" } }, mark, 1))
+    assert.is_false(envelope.holds({ { Id = 3 }, { Id = 1 } }, mark, 1))
+  end)
+
   it("keeps to the page caps", function()
     record()
     assert.equal(320, (walk(client, "odata/QueueItems", { folder = FINANCE, page_size = 1000, prefetch = 1 })))
@@ -323,6 +342,10 @@ describe("by", function()
     assert.equal(100, number)
     assert.equal("decode", err.kind)
     assert.matches("not in the order of Id", err.message)
+    -- A key that filters write without quotes is compared as well.
+    number, err = walk_until_error(faulty, fault "plain", { by = "Key", page_size = 100, limit = 1000 })
+    assert.equal(100, number)
+    assert.matches("not in the order of Key", err.message)
   end)
 end)
 

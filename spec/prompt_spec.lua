@@ -150,6 +150,7 @@ describe("the prompt", function()
       open { environment = { HOME = folder } }
       entering("'kept' .. 1", "kept1")
       entering("'client_secret' .. 2", "secret2")
+      entering("'CredentialPassword' .. 3", "Password3")
       terminal:press "Up"
       terminal:await "uipath> 'kept' .. 1$"
       terminal:press("C-c", "C-d")
@@ -163,6 +164,7 @@ describe("the prompt", function()
       file:close()
       assert.matches("^600\n", history)
       assert.is_nil(history:find "secret")
+      assert.is_nil(history:find "Password")
     end)
 
     it("its end: Ctrl-D, exit", function()

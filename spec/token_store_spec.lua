@@ -300,6 +300,13 @@ describe("uipath.store.redis", function()
     assert.is_nil(err:find("wr0ng", 1, true))
   end)
 
+  it("is another for other options", function()
+    local store = uipath.store.redis { port = port, password = "s3cr3t" }
+    assert.equal(store, uipath.store.redis { port = port, password = "s3cr3t" })
+    assert.not_equal(store, uipath.store.redis { port = port, password = "n3w" })
+    assert.not_equal(store, uipath.store.redis { port = port, password = "s3cr3t", timeout = 3 })
+  end)
+
   it("names options that it does not know", function()
     assert.error_matches(function() uipath.store.redis { hots = "x" } end, "unknown option 'hots'")
   end)

@@ -33,7 +33,7 @@ return function(arguments)
   end
   local ok, result = pcall(command_of(parsed), parsed)
   if not ok then result = end_of(result, require "uipath.cli.report") end
-  local flushed, why = io.stdout:flush()
+  local flushed, why = require("uipath.cli.report").flush()
   if not flushed and result == 0 then result = end_of({ output = why }) end
   return result
 end

@@ -31,13 +31,18 @@ end
 
 local end_group
 
+-- Closes what the functions of a thread that will not run again have open (Lua 5.4): neither an error nor the end of a wait does.
+local function close(thread)
+  if coroutine.close then coroutine.close(thread) end -- luacheck: ignore 143
+end
+
 -- Ends a task that waits, with all that it has begun.
 local function end_task(scheduler, task)
   task.ended = true
   scheduler:forget(task)
   internal.set_task(task.thread, nil)
   if task.children then end_group(scheduler, task.children) end
-  if coroutine.close then coroutine.close(task.thread) end -- luacheck: ignore 143
+  close(task.thread)
   for call in pairs(task.calls) do internal.cancel(call) end
 end
 
@@ -165,6 +170,7 @@ function Scheduler:after(task, ok, value, seconds, without_results)
   if not ok and not group.over then group.raised, group.failure = true, value end
   task.ended = true
   internal.set_task(task.thread, nil)
+  if not ok then close(task.thread) end
   group.tasks[task] = nil
   group.running = group.running - 1
   if group.raised or value or group.running == 0 then end_group(self, group) end

@@ -75,22 +75,32 @@ local function is_same(one, other)
   return true
 end
 
----Whether a row is among the first of a page: by its key if it has one, else by all that it holds.
+---What a page is known again by: the key of its first row, or for want of one all that the row holds. nil: every page looks alike, as where
+---only members were selected that many rows share, or where the key is the same in all rows (robot logs have the Id 0).
 ---@param rows any[]
----@param row any
----@param number integer  how many rows are looked at
-function envelope.holds(rows, row, number)
-  local key
+---@return { key: string?, value: any }? mark
+function envelope.mark(rows)
+  local first, second = rows[1], rows[2]
   for _, name in ipairs { "Id", "id", "Key", "key" } do
-    if key == nil and type(row) == "table" and row[name] ~= nil and row[name] ~= null then key = name end
-  end
-  for index = 1, math.min(number, #rows) do
-    local other = rows[index]
-    if key and type(other) == "table" then
-      if other[key] == row[key] then return true end
-    elseif is_same(other, row) then
-      return true
+    local value = type(first) == "table" and first[name]
+    if value and value ~= null then
+      if type(second) == "table" and second[name] == value then return nil end
+      return { key = name, value = value }
     end
+  end
+  if first == nil or is_same(first, second) then return nil end
+  return { value = first }
+end
+
+---Whether the first row of the page that has this mark is among the first of another page.
+---@param rows any[]
+---@param mark { key: string?, value: any }
+---@param number integer  how many rows are looked at
+function envelope.holds(rows, mark, number)
+  for index = 1, math.min(number, #rows) do
+    local row = rows[index]
+    if mark.key and type(row) == "table" then row = row[mark.key] end
+    if is_same(mark.value, row) then return true end
   end
   return false
 end

@@ -131,6 +131,7 @@ function methods:access_token() return finish(internal.start_access_token(self))
 
 local call_methods = { fd = internal.fd, cancel = internal.cancel }
 function call_methods:wait(seconds)
+  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then internal.raise("wait: seconds must be a number from 0") end
   drive(self, seconds)
   return internal.results(self)
 end

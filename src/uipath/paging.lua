@@ -270,14 +270,21 @@ function Walk:is_new(slot, word, what)
   return true
 end
 
+-- Remembers the page, so that it is known again should the server send it for the next one. Orchestrator heeds the offset: rows without
+-- a key, as with a select, may be alike there, and are no sign.
+function Walk:remember(slot)
+  local mark = envelope.mark(slot.rows)
+  self.previous = mark and (mark.key or not self.service.counts) and mark or nil
+end
+
 -- A page with a link to the next: the server pages by its own rules, and knows best.
 function Walk:follow(slot, link)
   local url = internal.resolve(slot.url, link)
   if not url then self:complain(slot, "the nextLink is no URL") end
-  if self.link and self.previous ~= nil and envelope.holds(slot.rows, self.previous, 1) then
+  if self.link and self.previous and envelope.holds(slot.rows, self.previous, 1) then
     self:complain(slot, "the nextLink leads to the same page again, after %d rows", self.delivered)
   end
-  self.previous = slot.rows[1]
+  self:remember(slot)
   if not self:is_new(slot, url, "nextLink") then return end
   if not self.link then
     self:cancel()
@@ -311,11 +318,11 @@ function Walk:continue_by_key(slot, total)
   if number == 0 or (total and total <= number) then return self:stop() end
   local key = rows[number][self.by]
   if key == nil or key == uipath.null then self:complain(slot, "by: a row has no %s", self.by) end
-  local last = self.last_key
+  local last = self.last_value
   local is_greater = last == nil or key ~= last
   if type(key) == "number" and type(last) == "number" then is_greater = key > last end
   if not is_greater then self:complain(slot, "by: the rows are not in the order of %s", self.by) end
-  self.last_key = key
+  self.last_value, self.last_key = key, key -- as the server sent it, and as a filter says it
   -- Text stays text, but for what OData writes without quotes.
   if type(key) == "string" then
     local ok, marked = pcall(uipath.odata.guid, key)
@@ -328,7 +335,7 @@ end
 -- changes has fewer, or because it ends here.
 function Walk:continue_by_offset(slot)
   local received, next_offset = #slot.rows, slot.offset + #slot.rows
-  if self.previous ~= nil and envelope.holds(slot.rows, self.previous, self.counted_end and 1 or received) then
+  if self.previous and envelope.holds(slot.rows, self.previous, self.counted_end and 1 or received) then
     -- A service that knows no offset sends the same again: all there is, if that was less than it could have been.
     if self.counted_end or not self.was_short then
       self:complain(slot, "the server sends the same page for every offset, after %d rows", self.delivered)
@@ -336,7 +343,8 @@ function Walk:continue_by_offset(slot)
     slot.rows = {}
     return self:stop()
   end
-  self.previous, self.was_short = slot.rows[1], received < slot.asked
+  self:remember(slot)
+  self.was_short = received < slot.asked
   if self.counted_end and next_offset > self.counted_end and received >= slot.asked then
     -- There is more than was counted; how much, an empty page will tell.
     self.counted_end, self.miscounted = nil, true

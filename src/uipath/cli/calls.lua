@@ -27,16 +27,19 @@ local function body_of(text)
   return uipath.file(name, { content_type = name:find "%.json$" and "application/json" or nil })
 end
 
-local function map_of(pairs_of_strings)
+local function map_of(pairs_of_strings, option)
   local map = {}
-  for _, each in ipairs(pairs_of_strings) do map[each[1]] = each[2] end
+  for _, each in ipairs(pairs_of_strings) do
+    if map[each[1]] then report.usage(("%s: %s is there twice"):format(option, each[1])) end
+    map[each[1]] = each[2]
+  end
   return next(map) and map or nil
 end
 
 local function call_options(parsed)
   local options = {
-    query = map_of(parsed.query), headers = map_of(parsed.header), level = parsed.level, max_attempts = parsed.max_attempts,
-    idempotent = parsed.idempotent, body = body_of(parsed.body), count = parsed.count,
+    query = map_of(parsed.query, "--query"), headers = map_of(parsed.header, "--header"), level = parsed.level,
+    max_attempts = parsed.max_attempts, idempotent = parsed.idempotent, body = body_of(parsed.body), count = parsed.count,
   }
   for _, name in ipairs { "filter", "select", "expand", "orderby", "top", "skip", "search", "apply" } do
     options[name] = parsed[name]

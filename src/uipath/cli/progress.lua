@@ -1,5 +1,6 @@
 -- A bar on standard error while pages come, if that is a terminal.
 
+local report = require "uipath.cli.report"
 local terminal = require "uipath.terminal"
 
 local progress = {}
@@ -23,7 +24,7 @@ function progress.new()
 
   function bar.show()
     if not line then return end
-    io.stdout:flush()
+    report.flush()
     io.stderr:write("\r\27[K", (line:sub(1, (terminal.width() or 80) - 1)))
     shown = true
   end

@@ -3,23 +3,35 @@
 local output = require "uipath.output"
 local style = require "uipath.output.style"
 local terminal = require "uipath.terminal"
+local text = require "uipath.output.text"
 local uipath = require "uipath"
 
 local report = {}
 
 report.EXIT = { refused = 1, usage = 2, network = 3, interrupted = 130 }
 
----A note, in the order in which things happen.
+local lost
+
+---Flushes standard output. What could not be written once is told every time: a later flush knows nothing of it.
+---@return boolean ok
+---@return string? problem
+function report.flush()
+  local ok, problem = io.stdout:flush()
+  if not ok then lost = lost or problem end
+  return lost == nil, lost
+end
+
+---A note, in the order in which things happen. It may quote the service, whose words a terminal must not obey.
 ---@param message string
 function report.note(message)
-  io.stdout:flush()
-  io.stderr:write("luipath: ", message, "\n")
+  report.flush()
+  io.stderr:write("luipath: ", (message:gsub("[^\n]+", text.clean)), "\n")
 end
 
 ---Writes to standard output; that this can fail must not go unnoticed. The last part may fail in uipath.cli, when it is flushed.
----@param text string
-function report.write(text)
-  local ok, problem = io.stdout:write(text)
+---@param part string
+function report.write(part)
+  local ok, problem = io.stdout:write(part)
   if not ok then error({ output = problem }, 0) end
 end
 

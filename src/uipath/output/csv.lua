@@ -16,7 +16,11 @@ local function cell(value)
   return text
 end
 
-local function line(cells) return table.concat(cells, ",") .. "\n" end
+-- An empty line is no row to those who read it.
+local function line(cells)
+  if #cells == 1 and cells[1] == "" then return '""\n' end
+  return table.concat(cells, ",") .. "\n"
+end
 
 ---The first rows settle the columns; a name that only later rows have is told to `warn`, once.
 ---@param write fun(text: string)

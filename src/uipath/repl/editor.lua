@@ -14,7 +14,8 @@ local LINES_KEPT = 1000
 
 -- Lines that may hold a secret stay out of the file.
 local function is_secret(line)
-  return line:find "secret" ~= nil or line:find "access_token" ~= nil
+  line = line:lower()
+  return line:find "secret" ~= nil or line:find "token" ~= nil or line:find "password" ~= nil or line:find "authorization" ~= nil
 end
 
 -- The module reads a file of its own when it is loaded, and again when told which one is meant.

@@ -1,4 +1,4 @@
---- Sets that are hard to walk, as `fault/paging/NAME`: 1000 rows with Ids from 1, in pages by
+--- Sets that are hard to walk, as `fault/paging/NAME`: 1000 rows with Ids and Keys from 1, in pages by
 --- `$top` and `$skip` (100 rows where none is asked for), with `@odata.count` for `$count=true`.
 
 local json = require("uipath.sandbox.json")
@@ -20,7 +20,7 @@ end
 local function page(first, last, members)
   local parts = {}
   for id = first, math.min(last, TOTAL) do
-    parts[#parts + 1] = '{"Id":' .. id .. ',"Name":"row ' .. id .. '"}'
+    parts[#parts + 1] = ('{"Id":%d,"Name":"row %d","Key":"00000000-0000-4000-8000-%012d"}'):format(id, id, id)
   end
   local head = {}
   for name, value in pairs(members or {}) do

@@ -8,7 +8,7 @@ local IDLE_MS, POOL_SIZE = 60000, 100
 -- Deletes the key if it has this very value: DROP key value.
 local DELETE_IF_EQUAL = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
--- By server: the same store for all clients of a Lua state.
+-- By all options: the same store for all clients of a Lua state.
 local stores = {}
 
 local in_nginx = type(rawget(_G, "ngx")) == "table" and rawget(_G, "ngx").get_phase
@@ -148,6 +148,7 @@ return function(given)
     options[name] = value
   end
   local identity = ("redis %s:%d/%d %s%s"):format(options.host, options.port, options.database, options.username or "", options.prefix)
-  stores[identity] = stores[identity] or new(options, identity)
-  return stores[identity]
+  local key = ("%s\n%s\n%s"):format(identity, options.password or "", options.timeout)
+  stores[key] = stores[key] or new(options, identity)
+  return stores[key]
 end
