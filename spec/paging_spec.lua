@@ -103,6 +103,12 @@ describe("each", function()
       queries())
   end)
 
+  it("gives no more rows than limit where the server heeds no limit", function()
+    local groups = "identity_/api/Group/" .. PARTITION
+    assert.equal(1, (walk(client, groups, { limit = 1 })))
+    assert.equal(150, (walk(faulty, fault "relative", { limit = 150 })))
+  end)
+
   it("begins at skip", function()
     local number, first = walk(client, "odata/Jobs", { folder = SHARED, skip = 25000 })
     assert.same({ 17, 1025001 }, { number, first })
@@ -326,6 +332,8 @@ describe("by", function()
     assert.equal(100, number)
     assert.equal("decode", err.kind)
     assert.matches("not in the order of Id", err.message)
+    number, err = walk_until_error(faulty, fault("growing/" .. tenant.new_key()), { by = "Id", page_size = 100 })
+    assert.same({ 100, "decode" }, { number, err.kind })
   end)
 end)
 
@@ -334,13 +342,18 @@ describe("a server that", function()
   for name, expected in pairs {
     plain = { 1000, 10 }, relative = { 1000, 10 }, absolute = { 1000, 10 }, empty_page = { 1000, 11 }, ["capped/30"] = { 1000, 34 },
     ["capped/100"] = { 1000, 10 }, ["uncounted/30"] = { 1000, 38 }, ["uncounted/100"] = { 1000, 14 }, ["uncounted/1000"] = { 1000, 14 },
-    overcounted = { 1000, 11 }, undercounted = { 1000, 11 },
+    overcounted = { 1000, 11 }, undercounted = { 1000, 11 }, ["counts/450"] = { 1000, 11 }, ["counts/2000"] = { 1000, 20 },
   } do
     it("is " .. name .. " loses nothing", function()
       assert.equal(expected[1], (walk(faulty, fault(name), { page_size = 100 })))
       assert.is_true(requests() <= expected[2], requests())
     end)
   end
+
+  it("links on ends where it links no further, without a count", function()
+    assert.equal(500, (walk(faulty, fault "relative", { skip = 500, count = false })))
+    assert.equal(5, requests())
+  end)
 
   it("allows less than asked for is asked for that", function()
     record()
@@ -473,6 +486,19 @@ describe("a walk raises at once for", function()
 end)
 
 describe("memory", function()
+  it("of a page is free once the next is read, whatever its call is waiting for", function()
+    local next_page = client:pages("odata/Jobs", { folder = SHARED, limit = 5000 })
+    for page = 1, 4 do
+      assert.equal(1000, #next_page())
+      collectgarbage()
+      local before = collectgarbage "count"
+      -- What a finalizer may want to see lives one cycle longer.
+      collectgarbage()
+      local held = before - collectgarbage "count"
+      assert.is_true(held < 500, "page " .. page .. ": " .. held .. " KB")
+    end
+  end)
+
   it("is bounded by the window and not by the list", function()
     local output, status = tenant.run(tenant.options(sandbox), [[
       local rows = 0
