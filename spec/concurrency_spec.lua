@@ -184,6 +184,26 @@ describe("map", function()
     assert.equal(12, counters().max_in_flight)
   end)
 
+  it("ends what runs within a function that is ended", function()
+    local resumed = false
+    collectgarbage("stop") -- or it would cancel them in time
+    finally(function() collectgarbage("restart") end)
+    local ok, err = pcall(uipath.map, { 1, 2 }, function(number)
+      if number == 1 then
+        uipath.map({ 1, 2, 3 }, function()
+          stall(slow)
+          resumed = true
+        end)
+      end
+      -- The inner ones begin while this waits.
+      tenant.eventually(function() return get_machine(client, 1) and counters().in_flight == 3 end)
+      error("broken", 0)
+    end)
+    assert.same({ false, "broken" }, { ok, err })
+    tenant.eventually(is_quiet)
+    assert.is_false(resumed)
+  end)
+
   it("passes an inner failure on to its own caller", function()
     local results, errors = uipath.map({ 1, 2 }, function(number)
       local ok, err = pcall(uipath.map, { 1, 2 }, function(other)

@@ -54,6 +54,7 @@ describe("the fault port", function()
     ["gateway/502"] = 502, ["error/orchestrator"] = 400, ["error/bulk"] = 200,
     ["error/storage"] = 403, ["error/unauthenticated"] = 401, ["redirect/302/other"] = 302,
     nothing_like_that = 404, ["paging/relative"] = 200, ["paging/dies/1"] = 500,
+    ["paging/short/1"] = 200,
   } do
     it("answers " .. path .. " with status " .. status, function()
       assert.equal(status, fault(path).status)

@@ -60,7 +60,7 @@ local function pages(path, limit, prefetch)
 end
 
 local function binding(path, count, size)
-  return ("LUA_CPATH='%s/bench/?.so;;' exec lua5.4 spec/bench/peers/binding.lua %s/options.lua %s %d %d %s"):format(build, folder,
+  return ("LUA_CPATH_5_4='%s/bench/?.so;;' exec lua5.4 spec/bench/peers/binding.lua %s/options.lua %s %d %d %s"):format(build, folder,
     quote(path), count, size, quote(FOLDER_HEADER))
 end
 
@@ -89,6 +89,8 @@ end
 -- Tables
 -- ---------------------------------------------------------------------------
 
+local all_well = true
+
 local function compare(title, ...)
   print("\n" .. title)
   io.stdout:flush()
@@ -97,7 +99,8 @@ local function compare(title, ...)
     words[#words + 1] = quote(peer[1])
     words[#words + 1] = quote(peer[2])
   end
-  run(table.concat(words, " "))
+  -- One that fails says so in its line.
+  all_well = succeeds(table.concat(words, " ")) and all_well
 end
 
 local function set_latency(seconds)
@@ -146,3 +149,4 @@ end)
 
 run("rm -r " .. folder)
 sandbox:stop()
+os.exit(all_well, true)

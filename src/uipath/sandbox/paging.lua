@@ -3,6 +3,7 @@
 
 local json = require("uipath.sandbox.json")
 local problem = require("uipath.sandbox.problem")
+local wire = require("uipath.sandbox.wire")
 
 local paging = {}
 
@@ -13,6 +14,12 @@ local function asked()
   local arguments = ngx.req.get_uri_args()
   return tonumber(arguments["$skip"]) or 0, tonumber(arguments["$top"]) or PAGE,
     arguments["$count"] == "true"
+end
+
+--- The number of the page that a request asks for, counted from 1 by its $top.
+local function page_number()
+  local skip, top = asked()
+  return math.floor(skip / top) + 1
 end
 
 --- The rows from `first` to `last` as a page.
@@ -115,6 +122,9 @@ function sets.overcounted() return plain(TOTAL, TOTAL + 10) end
 -- undercounted: the count says ten rows less than there are.
 function sets.undercounted() return plain(TOTAL, TOTAL - 10) end
 
+-- counts/NUMBER: the count says so many rows.
+function sets.counts(number) return plain(TOTAL, tonumber(number)) end
+
 -- growing/KEY: with every request there is one more row at the front.
 function sets.growing(key)
   local skip, top, counted = asked()
@@ -133,10 +143,21 @@ end
 
 -- dies/PAGE: status 500 for the rows of that page, counted from 1 by the $top of the request.
 function sets.dies(dying)
-  local skip, top = asked()
-  if math.floor(skip / top) + 1 == tonumber(dying) then
+  if page_number() == tonumber(dying) then
     problem.orchestrator(500, 0, "An error has occurred.")
   end
+  return plain(TOTAL)
+end
+
+-- short/PAGE: that page, asked for from its beginning, has half of its rows.
+function sets.short(short)
+  local skip, top = asked()
+  return plain(skip % top == 0 and page_number() == tonumber(short) and top / 2 or TOTAL)
+end
+
+-- stalls/PAGE: that page and those behind are never answered.
+function sets.stalls(stalling)
+  if page_number() >= tonumber(stalling) then return wire.stall() end
   return plain(TOTAL)
 end
 
