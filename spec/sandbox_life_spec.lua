@@ -58,7 +58,7 @@ describe("the life of a sandbox", function()
 
   -- A pipe that is never written to: who reads it waits.
   setup(function()
-    fifo = shell("name=$(mktemp -u) && mkfifo $name && printf %s $name")
+    fifo = shell("unset LD_PRELOAD; name=$(mktemp -u) && mkfifo $name && printf %s $name")
     fifo_end = assert(io.open(fifo, "r+"))
   end)
 

@@ -16,9 +16,10 @@
 /* What a token request's form has besides values. */
 #define FORM_NAMES_LENGTH (sizeof "grant_type=client_credentials&client_id=&client_secret=&scope=")
 
-/* All sources of the process, so that equal ones are found. */
+/* All sources of the process but those of functions, so that equal ones are found. */
 static pthread_mutex_t sources_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct token_source *sources;
+static atomic_bool some_orphaned; /* see token_sources_orphaned */
 
 /* ======================================================================== */
 /* Tokens                                                                   */
@@ -118,6 +119,7 @@ static struct token_source *new_source(const struct token_key *key, struct trans
 }
 
 struct token_source *token_source_get(const struct token_key *key, struct transport_settings *transport) {
+  if (key->kind == TOKEN_FUNCTION) return new_source(key, transport);
   pthread_mutex_lock(&sources_mutex);
   struct token_source *source = sources;
   while (source != NULL && !has_key(source, key, transport)) source = source->next;
@@ -145,13 +147,19 @@ void token_source_release(struct token_source *source) {
   if (source == NULL) return;
   pthread_mutex_lock(&sources_mutex);
   bool last = --source->references == 0;
-  if (last) {
+  if (last && source->kind != TOKEN_FUNCTION) {
     struct token_source **link = &sources;
     while (*link != source) link = &(*link)->next;
     *link = source->next;
   }
+  /* Nobody can come to share it again. */
+  if (source->references == 1 && source->kind == TOKEN_FUNCTION) some_orphaned = true;
   pthread_mutex_unlock(&sources_mutex);
   if (last) free_source(source);
+}
+
+bool token_sources_orphaned(void) {
+  return some_orphaned && atomic_exchange(&some_orphaned, false);
 }
 
 bool token_source_is_abandoned(const struct token_source *source) {
