@@ -199,7 +199,7 @@ describe("the life of a sandbox", function()
   end)
 
   it("says what is missing", function()
-    local folder = shell("folder=$(mktemp -d) && cd $folder && for tool in env sh setsid mktemp "
+    local folder = shell("unset LD_PRELOAD; folder=$(mktemp -d) && cd $folder && for tool in env sh setsid mktemp "
       .. "mkfifo rm sed; do ln -s $(command -v $tool) $tool; done && printf %s $folder")
     local path = shell("command -v " .. interpreter):match("%S+")
 

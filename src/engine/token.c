@@ -16,7 +16,7 @@
 /* What a token request's form has besides values. */
 #define FORM_NAMES_LENGTH (sizeof "grant_type=client_credentials&client_id=&client_secret=&scope=")
 
-/* All sources of the process but those of functions, so that equal ones are found. */
+/* All sources of the process, so that equal ones are found. */
 static pthread_mutex_t sources_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct token_source *sources;
 static atomic_bool some_orphaned; /* see token_sources_orphaned */
@@ -119,7 +119,6 @@ static struct token_source *new_source(const struct token_key *key, struct trans
 }
 
 struct token_source *token_source_get(const struct token_key *key, struct transport_settings *transport) {
-  if (key->kind == TOKEN_FUNCTION) return new_source(key, transport);
   pthread_mutex_lock(&sources_mutex);
   struct token_source *source = sources;
   while (source != NULL && !has_key(source, key, transport)) source = source->next;
@@ -147,7 +146,7 @@ void token_source_release(struct token_source *source) {
   if (source == NULL) return;
   pthread_mutex_lock(&sources_mutex);
   bool last = --source->references == 0;
-  if (last && source->kind != TOKEN_FUNCTION) {
+  if (last) {
     struct token_source **link = &sources;
     while (*link != source) link = &(*link)->next;
     *link = source->next;
