@@ -1,5 +1,6 @@
 -- 100,000 small calls of all kinds in one process: descriptors and memory must stay where they are after the first tenth.
 -- Run by spec/support/host.c, for its `host`: host soak.lua
+-- luacheck: read globals host
 
 local uipath = require "uipath"
 
