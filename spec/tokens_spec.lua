@@ -182,7 +182,8 @@ describe("a token is renewed", function()
     local client = uipath.connect(tenant.token_options(sandbox, "ok", { identity_url = identity, timeout = 20 }))
     local first = assert(client:access_token())
     tenant.control(sandbox, "POST settings", { latency = 0.4 })
-    local longest, began, last = 0, tenant.now()
+    local longest, began = 0, tenant.now()
+    local last
     repeat
       local seconds, echo = tenant.timed(function() return assert(client:get "fault/echo") end)
       longest, last = math.max(longest, seconds), token_of(echo)
