@@ -175,6 +175,11 @@ bench-nginx: ## throughput, CPU and latency inside nginx against hand-written co
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
+test-soak: ## 100,000 small calls: descriptors and memory stay flat
+	@spec/support/packages run test
+	@for lua in lua5.4 luajit; do $(MAKE) -s --no-print-directory LUA=$$lua module programs && \
+	  eval "$$($(MAKE) -s --no-print-directory LUA=$$lua shell-env)" && MALLOC_ARENA_MAX=1 build/$$lua/support/host spec/support/soak.lua || exit 1; done
+
 bench: ## time against bare libcurl and others (the one target that may use npm)
 	@spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory module
@@ -203,4 +208,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc bench fuzz lint catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint catalogue clean help

@@ -13,7 +13,7 @@ describe("make", function()
   -- Runs a command in the tree, without what this run of the suite has in its environment, and gives its output and status. $F is an
   -- empty folder, $LUA the interpreter, $MODULES where its modules are, $PRELOAD what they need.
   local function run(command)
-    local output = tenant.shell(("MODULES=$BUILD PRELOAD=$LD_PRELOAD; unset LD_PRELOAD SANITIZE BUILD MAKEFLAGS LUA_PATH LUA_CPATH; "
+    local output = tenant.shell(("MODULES=$SUITE_BUILD PRELOAD=$LD_PRELOAD; unset LD_PRELOAD SANITIZE BUILD MAKEFLAGS LUA_PATH LUA_CPATH; "
       .. "F=%s; LUA=%s; %s; echo \"status $?\""):format(folder, lua, command))
     local text, status = output:match "^(.*)status (%d+)\n$"
     return text, tonumber(status)

@@ -58,7 +58,7 @@ describe("the life of a sandbox", function()
 
   -- A pipe that is never written to: who reads it waits.
   setup(function()
-    fifo = shell("name=$(mktemp -u) && mkfifo $name && printf %s $name")
+    fifo = shell("unset LD_PRELOAD; name=$(mktemp -u) && mkfifo $name && printf %s $name")
     fifo_end = assert(io.open(fifo, "r+"))
   end)
 
@@ -199,7 +199,7 @@ describe("the life of a sandbox", function()
   end)
 
   it("says what is missing", function()
-    local folder = shell("folder=$(mktemp -d) && cd $folder && for tool in env sh setsid mktemp "
+    local folder = shell("unset LD_PRELOAD; folder=$(mktemp -d) && cd $folder && for tool in env sh setsid mktemp "
       .. "mkfifo rm sed; do ln -s $(command -v $tool) $tool; done && printf %s $folder")
     local path = shell("command -v " .. interpreter):match("%S+")
 

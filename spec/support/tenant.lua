@@ -159,8 +159,8 @@ end
 -- What a command writes, of both kinds, and its status: 128 + n for signal n.
 local function run(command)
   local output = tenant.shell(command .. "; echo \"status $?\"")
-  local text, status = output:match("^(.*)status (%d+)\n$")
-  return text, tonumber(status)
+  local before, status, after = output:match("^(.*)status (%d+)\n(.*)$")
+  return before .. after, tonumber(status)
 end
 
 ---Runs a program in a process of its own.
@@ -172,7 +172,7 @@ end
 
 ---The path of one of the programs in spec/support.
 function tenant.program(name)
-  return os.getenv "BUILD" .. "/support/" .. name
+  return os.getenv "SUITE_BUILD" .. "/support/" .. name
 end
 
 ---Starts spec/support/proxy.c in front of a port.

@@ -45,6 +45,7 @@ struct engine {
   bool thread_watches;         /* the thread sleeps no longer than the grace lasts */
   int64_t thread_wakes_at;     /* else at most until then, monotonic ms */
   pthread_mutex_t turning;     /* held by the driver but while it sleeps; taken before `mutex` */
+  atomic_bool sleeping;        /* the driver is about to sleep, asleep or hardly awake: from the end of one turn to the beginning of the next */
   struct notify *notify;       /* made at the first asking; the driver has it as loop.notify */
   bool has_no_notify;          /* there is none to be had */
   struct loop loop;
@@ -57,11 +58,16 @@ static _Atomic(struct engine *) current_engine; /* this process's, NULL until th
 /* Beginning, fork and end                                                  */
 /* ======================================================================== */
 
-/* No turn may be half done while the process is copied: libcurl's and OpenSSL's own locks would stay locked in the child for good. */
+/* No turn may be half done while the process is copied: libcurl's and OpenSSL's own locks would stay locked in the child for good. Nor may the
+   driver be on its way to sleep or back, where libcurl asks for memory: not every allocator knows of forks. */
 static void before_fork(void) {
   pthread_mutex_lock(&creation_mutex);
   struct engine *engine = current_engine;
-  if (engine != NULL) pthread_mutex_lock(&engine->turning);
+  if (engine != NULL) {
+    pthread_mutex_lock(&engine->turning);
+    if (engine->sleeping) loop_wake(&engine->loop);
+    while (engine->sleeping) usleep(20); /* until the driver waits for its turn, or has left */
+  }
   token_sources_before_fork();
 }
 
@@ -307,9 +313,11 @@ static bool any_ready(struct call *const *calls, size_t count) {
 
 /* One round of everything that can be done without waiting. */
 static void turn(struct engine *engine) {
+  engine->sleeping = false;
   pthread_mutex_lock(&engine->turning);
   read_inbox(engine);
   loop_turn(&engine->loop);
+  engine->sleeping = true;
   pthread_mutex_unlock(&engine->turning);
 }
 
@@ -359,6 +367,7 @@ static int64_t now_us(void) {
 
 /* The driver leaves the loop. With the mutex held. */
 static void leave_loop(struct engine *engine) {
+  engine->sleeping = false;
   engine->driven = false;
   engine->free_since = now_us();
   engine->under_way = engine->loop.under_way;

@@ -124,6 +124,7 @@ void loop_turn(struct loop *loop) {
   read_ends(loop);
   if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
   if (loop->notify != NULL) notify_flush(loop->notify);
+  token_caches_sweep(loop);
 }
 
 int loop_patience(const struct loop *loop, int64_t longest_ms) {

@@ -19,6 +19,7 @@
 /* All sources of the process, so that equal ones are found. */
 static pthread_mutex_t sources_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct token_source *sources;
+static atomic_bool some_orphaned; /* see token_sources_orphaned */
 
 /* ======================================================================== */
 /* Tokens                                                                   */
@@ -150,8 +151,14 @@ void token_source_release(struct token_source *source) {
     while (*link != source) link = &(*link)->next;
     *link = source->next;
   }
+  /* Nobody can come to share it again. */
+  if (source->references == 1 && source->kind == TOKEN_FUNCTION) some_orphaned = true;
   pthread_mutex_unlock(&sources_mutex);
   if (last) free_source(source);
+}
+
+bool token_sources_orphaned(void) {
+  return some_orphaned && atomic_exchange(&some_orphaned, false);
 }
 
 bool token_source_is_abandoned(const struct token_source *source) {

@@ -118,6 +118,15 @@ void token_caches_free(struct loop *loop) {
   while (loop->tokens != NULL) free_cache(loop->tokens);
 }
 
+void token_caches_sweep(struct loop *loop) {
+  if (!token_sources_orphaned()) return;
+  for (struct token_cache *cache = loop->tokens, *next; cache != NULL; cache = next) {
+    next = cache->next;
+    bool is_idle = !cache->fetching && cache->waiters == NULL;
+    if (is_idle && cache->source->kind == TOKEN_FUNCTION && token_source_is_abandoned(cache->source)) free_cache(cache);
+  }
+}
+
 static bool is_usable(const struct token *token) {
   return token != NULL && token_is_usable(token, clock_boot_ms());
 }

@@ -27,6 +27,9 @@ void token_cache_give_up(struct loop *loop, struct flight *flight, const char *m
 /* Asks all that wait for the source anew: an answer that was meant for them has come to nothing. */
 void token_cache_ask_again(struct loop *loop, struct token_source *source);
 
+/* Frees the caches of functions' tokens that no client or call can ask for any more. */
+void token_caches_sweep(struct loop *loop);
+
 void token_caches_free(struct loop *loop);
 
 #endif

@@ -25,6 +25,9 @@ struct token_source {
 /* Whether the engine holds the only reference: no client or call uses the source any more. */
 bool token_source_is_abandoned(const struct token_source *source);
 
+/* Whether, since the last asking, a function's source may have lost all but the engine's reference. */
+bool token_sources_orphaned(void);
+
 /* Around fork: the list's lock is held while the process is copied. */
 void token_sources_before_fork(void);
 void token_sources_after_fork(void);
