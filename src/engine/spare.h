@@ -6,7 +6,7 @@
 
 #include "buffer.h"
 
-#define SPARE_LEAST_CAPACITY 65536
+#define SPARE_LEAST_CAPACITY 262144
 
 /* To be called before `more` bytes are appended: where that makes the buffer large, a spare one takes its place, if there is one. Any
    thread. */
