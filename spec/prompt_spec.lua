@@ -294,7 +294,11 @@ describe("the prompt", function()
       open()
       local pid = entering("for line in io.lines('/proc/self/stat') do print('pid ' .. line:match '%d+') end", "pid %d+")
         :match "\npid (%d+)\n"
-      local function descriptors() return tenant.shell("ls /proc/" .. pid .. "/fd") end
+      -- What waits for the collector, such as the file that told the number, is not what is looked for.
+      local function descriptors()
+        entering("collectgarbage() .. 'collected'", "0collected")
+        return tenant.shell("ls /proc/" .. pid .. "/fd")
+      end
       terminal:press "C-c"
       terminal:await "\nuipath> %^C\nuipath>$"
       local before = descriptors()
