@@ -39,7 +39,7 @@ PLAIN_SOURCES  := $(wildcard src/engine/*.c) src/json/scan.c src/json/number.c
 MODULE_SOURCES := $(wildcard src/*.c) $(filter-out $(PLAIN_SOURCES),$(wildcard src/json/*.c)) $(PLAIN_SOURCES)
 MODULE_OBJECTS := $(MODULE_SOURCES:%.c=$(BUILD)/%.o)
 PLAIN_OBJECTS  := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
-SPEC_PROGRAMS  := $(patsubst spec/support/%.c,$(BUILD)/support/%,$(wildcard spec/support/*.c))
+SPEC_PROGRAMS  := $(patsubst spec/support/%.c,$(BUILD)/support/%,$(filter-out %/alone.c,$(wildcard spec/support/*.c))) $(BUILD)/support/alone.so
 UNIT_TESTS     := $(patsubst spec/unit/%.c,$(BUILD)/unit/%,$(wildcard spec/unit/*_test.c))
 # JSON's tests run the Lua half as well, and once more without what only some processors and compilers have.
 JSON_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/json/*.c))
@@ -85,6 +85,10 @@ $(BUILD)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(CURL_LIBS) $(UNIT_LIBS)
 
 programs: $(SPEC_PROGRAMS)
+
+$(BUILD)/support/alone.so: spec/support/alone.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC $(WARNINGS) -o $@ $<
 
 # The specs' own programs. The module finds Lua in the program that has loaded it, which may have functions of the C library's names.
 $(BUILD)/support/%: spec/support/%.c

@@ -331,7 +331,7 @@ end)
 describe("a client", function()
   it("trusts the authorities of ca_file, of ca_dir, or of the environment", function()
     local directory = tenant.shell "mktemp -d":match "%S+"
-    tenant.shell(("env -u LD_PRELOAD sh -c 'cp %s %s/$(openssl x509 -hash -noout -in %s).0'"):format(
+    tenant.shell(("sh -c 'cp %s %s/$(openssl x509 -hash -noout -in %s).0'"):format(
       sandbox.ca_file, directory, sandbox.ca_file))
     assert(uipath.connect(tenant.options(sandbox, { ca_file = false, ca_dir = directory })):get("odata/Machines", { top = 1 }))
     local program = [[print(client:get("odata/Machines", { top = 1 }) and "trusted")]]

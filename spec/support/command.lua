@@ -22,7 +22,7 @@ end
 function support.luipath(words, options)
   options = options or {}
   local command = { "env", "-i", "HOME=/nonexistent", quoted("LUA_PATH=" .. package.path), quoted("LUA_CPATH=" .. package.cpath) }
-  for _, name in ipairs { "PATH", "LD_PRELOAD", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
+  for _, name in ipairs { "PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
     if os.getenv(name) then command[#command + 1] = quoted(name .. "=" .. os.getenv(name)) end
   end
   for name, value in pairs(options.environment or {}) do command[#command + 1] = quoted(name .. "=" .. value) end

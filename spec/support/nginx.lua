@@ -6,7 +6,7 @@ local FIRST_PORT, LAST_PORT = 10240, 32767
 local MOST_PORT_CHOICES = 20
 
 -- What a sanitizer's run of the starter sets, and a LUA_PATH that may be for another Lua.
-local FOREIGN = "LD_PRELOAD ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LUA_PATH LUA_CPATH"
+local FOREIGN = "ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LUA_PATH LUA_CPATH"
 
 -- A worker says when it is ready, so that nobody need wait for a while.
 local CONFIGURATION = [[

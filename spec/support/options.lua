@@ -16,7 +16,7 @@ end
 
 -- What the interpreter and a sanitizer need, besides the variables of a case.
 local kept = {
-  "PATH", "LD_PRELOAD", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
+  "PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
 }
 
 -- The interpreter that runs this spec.

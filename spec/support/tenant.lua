@@ -105,7 +105,7 @@ end
 ---@return table
 function tenant.control(sandbox, action, body)
   local method, name = action:match("^(%u+) (%w+)$")
-  local command = ("env -u LD_PRELOAD curl -sS -X %s --data-binary %s %s/control/%s"):format(
+  local command = ("curl -sS -X %s --data-binary %s %s/control/%s"):format(
     method, tenant.quoted(body and cjson.encode(body) or ""), sandbox.fault_url, name)
   return cjson.decode(tenant.shell(command))
 end
@@ -180,7 +180,7 @@ end
 ---@param mode? string
 ---@return { port: integer, stop: fun(): string[] } proxy stop gives the requests that it got
 function tenant.proxy(port, mode)
-  local command = ("exec env -u LD_PRELOAD %s %d %s"):format(tenant.program "proxy", port, tenant.quoted(mode or ""))
+  local command = ("exec %s %d %s"):format(tenant.program "proxy", port, tenant.quoted(mode or ""))
   local pipe = assert(io.popen(command))
   local pid, own_port = pipe:read("*l"):match "^ready (%d+) (%d+)$"
   local proxy = { port = math.floor(tonumber(own_port)) }

@@ -6,7 +6,7 @@ local Terminal = {}
 Terminal.__index = Terminal
 
 -- Its socket is in the terminal's own folder.
-local TMUX = "env -u LD_PRELOAD LC_ALL=C.UTF-8 TMUX_TMPDIR=%s tmux -u -f /dev/null %s"
+local TMUX = "env LC_ALL=C.UTF-8 TMUX_TMPDIR=%s tmux -u -f /dev/null %s"
 local LONGEST = 15 -- seconds of a session until it is given up
 
 local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
@@ -27,7 +27,7 @@ function Terminal.start(options)
   assert(os.execute("mkdir -m 700 " .. folder))
   local self = setmetatable({ folder = folder }, Terminal)
   local words = { "env" }
-  for _, name in ipairs { "LD_PRELOAD", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
+  for _, name in ipairs { "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
     if os.getenv(name) then words[#words + 1] = quoted(name .. "=" .. os.getenv(name)) end
   end
   for name, value in pairs(options.environment or {}) do words[#words + 1] = quoted(name .. "=" .. value) end
