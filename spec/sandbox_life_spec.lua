@@ -224,7 +224,7 @@ describe("the life of a sandbox", function()
   it("says which module nginx's Lua cannot load", function()
     local folder = shell("mktemp -d"):match("%S+")
     shell("cp -r src/uipath " .. folder .. " && rm " .. folder .. "/uipath/sandbox/rows.lua")
-    local said = shell("timeout 10 env LUA_PATH='" .. folder .. "/?.lua' " .. interpreter .. " -e " .. quote(
+    local said = shell("timeout 10 env -u LUA_CPATH LUA_PATH='" .. folder .. "/?.lua' " .. interpreter .. " -e " .. quote(
       "local sandbox, failure = require('uipath.sandbox').start() io.write(tostring(sandbox), ' ', tostring(failure))"))
     assert.is_truthy(said:find("^nil sandbox: nginx did not start: .*module 'uipath%.sandbox%.rows' not found"), said)
     shell("rm -r " .. folder)
