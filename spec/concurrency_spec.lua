@@ -283,7 +283,7 @@ describe("map", function()
   end)
 
   it("walks pages in each of its functions", function()
-    tenant.control(sandbox, "POST settings", { latency = 0.02 })
+    tenant.control(sandbox, "POST settings", { latency = 0.05 * tenant.SLOWER })
     local totals = uipath.map({ 2001, 2002, 2003 }, function(folder)
       local number = 0
       for _ in client:each("odata/QueueItems", { folder = folder }) do number = number + 1 end
