@@ -177,8 +177,7 @@ end
 local LAUNCH = [[
 unset %s
 PATH=$PATH:/usr/sbin
-nginx -p %s -c nginx.conf </dev/null 2>&1 &
-echo $!
+sh -c 'echo $$; exec nginx -p %s -c nginx.conf </dev/null 2>&1' &
 exec >/dev/null 2>&1
 (while kill -0 $!; do kill -0 %d || { kill -TERM $!; rm -rf %s; }; sleep 1; done) &
 ]]
