@@ -24,10 +24,12 @@ end
 
 local folder = output_of("mktemp -d"):match("%S+")
 local conf = output_of("cd " .. quote(here) .. " && pwd"):match("[^\n]+") .. "/nginx.conf"
+-- As root, nginx would serve as nobody, who may not be let into a tree in root's home.
+local user = output_of "id -u":find "^0" and "-g 'user root;'" or ""
 -- nginx writes its process id when it listens, and its standard error shows what is wrong; it ends with this process, however that ends.
 local nginx = assert(io.popen(([[
   PATH=$PATH:/usr/sbin
-  %snginx -p %s -c %s >/dev/null &
+  %snginx -p %s -c %s %s >/dev/null &
   trap '' HUP INT PIPE TERM
   until [ -s %s/nginx.pid ]; do kill -0 $! 2>/dev/null || exit 1; sleep 0.1; done
   echo $!
@@ -35,7 +37,7 @@ local nginx = assert(io.popen(([[
   kill -QUIT $! 2>/dev/null
   wait
   rm -rf %s
-]]):format(variables, folder, quote(conf), folder, folder)))
+]]):format(variables, folder, quote(conf), user, folder, folder)))
 local pid = nginx:read "*l"
 
 if pid then

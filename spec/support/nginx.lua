@@ -26,8 +26,8 @@ http {
   uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
   keepalive_requests 1000000;
-  lua_package_path "%s/src/?.lua;;";
-  lua_package_cpath "%s/build/luajit/?.so;;";
+  lua_package_path "%s/?.lua;;";
+  lua_package_cpath "%s/?.so;;";
   init_worker_by_lua_block {
     %s
     io.stdout:write("ready\n")
@@ -184,10 +184,12 @@ exec >/dev/null 2>&1
 
 local function launch(options, port)
   local folder = output_of("mktemp -d /tmp/uipath-nginx.XXXXXXXX")
-  os.execute("chmod 755 " .. folder)
+  -- Of root's nginx the workers are nobody, who may not be let into the tree (in root's home, say), and loads most modules when it needs them.
+  os.execute(("chmod 755 %s && mkdir %s/lua && cp -r '%s/src/uipath' '%s/build/luajit/uipath.so' %s/lua && chmod -R a+rX %s/lua")
+    :format(folder, folder, here, here, folder, folder))
   local workers = options.workers or 1
   write_file(folder .. "/nginx.conf", CONFIGURATION:format(load_modules(), workers, options.log_level or "warn", options.main or "",
-    here, here, options.init_worker or "", options.http or "", port,
+    folder .. "/lua", folder .. "/lua", options.init_worker or "", options.http or "", port,
     options.reuse_port and " reuseport" or "", options.server or ""))
   local starter = tonumber(read_file("/proc/self/stat"):match("^%d+"))
   local output = assert(io.popen(LAUNCH:format(FOREIGN, folder, starter, folder)))
