@@ -184,7 +184,7 @@ exec >/dev/null 2>&1
 
 local function launch(options, port)
   local folder = output_of("mktemp -d /tmp/uipath-nginx.XXXXXXXX")
-  -- Of root's nginx the workers are nobody, who may not be let into the tree (in root's home, say), and loads most modules when it needs them.
+  -- Of root's nginx the workers are nobody, who may not be let into the tree (in root's home, say), and loads most modules late.
   os.execute(("chmod 755 %s && mkdir %s/lua && cp -r '%s/src/uipath' '%s/build/luajit/uipath.so' %s/lua && chmod -R a+rX %s/lua")
     :format(folder, folder, here, here, folder, folder))
   local workers = options.workers or 1
