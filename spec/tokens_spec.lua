@@ -54,7 +54,7 @@ describe("a token is fetched", function()
     local other = uipath.connect(tenant.token_options(sandbox, fault, { scope = { "OR.Jobs", "OR.Machines" }, tenant = "other" }))
     local value = assert(one:access_token())
     assert.equal(value, other:access_token())
-    assert.equal(value, one:with({ timeout = 5, folder = 3 }):access_token())
+    assert.equal(value, one:with({ timeout = 5, connect_timeout = 7, folder = 3 }):access_token())
     assert.equal(1, tenant.count(sandbox, token_path(fault)))
   end)
 
@@ -68,6 +68,21 @@ describe("a token is fetched", function()
     assert.are_not.equal(value, assert(one:with({ identity_url = sandbox.fault_url .. "/token/ok/" .. tenant.new_key() }):access_token()))
     assert.equal(value, one:access_token())
     assert.equal(3, tenant.count(sandbox, token_path(fault)))
+  end)
+
+  it("as patiently as the call that needs it waits for connections", function()
+    local silent = tenant.proxy(1, "stall")
+    local patient = uipath.connect(tenant.options(sandbox, {
+      identity_url = "https://127.0.0.1:" .. silent.port, max_attempts = 1, connect_timeout = 0.6,
+    }))
+    local hasty = patient:with{ connect_timeout = 0.1 }
+    for _, case in ipairs { { hasty, 0.1 }, { patient, 0.6 }, { hasty, 0.1 } } do
+      local seconds, value, err = tenant.timed(case[1].access_token, case[1])
+      assert.is_nil(value)
+      assert.equal("network", err.kind)
+      assert.is_true(seconds >= case[2] - 0.01 and seconds < case[2] + 0.2 + tenant.LATE, seconds)
+    end
+    silent.stop()
   end)
 
   it("with its fields percent-encoded, whatever they contain", function()

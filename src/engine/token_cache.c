@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "engine_internal.h"
 #include "token_source.h"
+#include "transport.h"
 
 /* A token reply is a few kilobytes. */
 #define LARGEST_REPLY_BYTES (1 << 20)
@@ -28,6 +29,7 @@ struct token_cache {
   struct flight *waiters;
   bool fetching;
   struct job job;              /* the fetch */
+  struct transport_settings *transport; /* the fetch's, of the call that began the latest: those who share the source differ in patience */
   struct timer fetch_deadline;
   struct timer renewal;
   struct buffer form;          /* the fetch's body: holds the secret */
@@ -107,6 +109,7 @@ static void free_cache(struct token_cache *cache) {
   *link = cache->next;
   transfer_free(&cache->job.transfer);
   buffer_wipe(&cache->form);
+  transport_settings_release(cache->transport);
   token_release(cache->token);
   token_release(cache->refused);
   cache->source->cache = NULL;
@@ -196,7 +199,7 @@ static void send_fetch(struct token_cache *cache) {
                 .header_count = 1,
                 .content_type = "application/x-www-form-urlencoded",
                 .body = &body,
-                .transport = cache->source->transport,
+                .transport = cache->transport,
                 .max_response_bytes = LARGEST_REPLY_BYTES,
                 .repeatable = true,
             });
@@ -274,8 +277,9 @@ static void on_fetch_end(void *owner, const struct transfer_end *end) {
   fail_fetch(cache, &failure);
 }
 
-/* Begins a fetch unless one is under way, which then may take as many attempts and lasts at least until deadline_ms. */
-static void fetch(struct token_cache *cache, int max_attempts, int64_t deadline_ms) {
+/* Begins a fetch as call's request would be sent, NULL: as the one before; unless one is under way, which then may take as many
+   attempts and lasts at least until deadline_ms. */
+static void fetch(struct token_cache *cache, const struct call *call, int max_attempts, int64_t deadline_ms) {
   struct exchange *exchange = &cache->job.exchange;
   if (cache->fetching) {
     if (max_attempts > exchange->max_attempts) exchange->max_attempts = max_attempts;
@@ -286,6 +290,10 @@ static void fetch(struct token_cache *cache, int max_attempts, int64_t deadline_
   *exchange = (struct exchange){.repeatable = true, .max_attempts = max_attempts, .deadline_ms = deadline_ms};
   cache->fetching = true;
   cache->loop->under_way++;
+  if (call != NULL && call->request.transport != cache->transport) {
+    transport_settings_release(cache->transport);
+    cache->transport = transport_settings_retain(call->request.transport);
+  }
   if (!token_request_form(cache->source, &cache->form) ||
       !timers_set(&cache->loop->timers, &cache->fetch_deadline, deadline_ms)) {
     end_fetch(cache);
@@ -301,7 +309,7 @@ static void on_renewal(void *owner) {
     free_cache(cache);
     return;
   }
-  if (renews_by_itself(cache) && cache->token != NULL) fetch(cache, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
+  if (renews_by_itself(cache) && cache->token != NULL) fetch(cache, NULL, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
   else set_renewal(cache, INT64_MAX);
 }
 
@@ -360,7 +368,7 @@ void token_cache_request(struct loop *loop, struct flight *flight) {
   if (source->kind == TOKEN_FUNCTION || (source->store != NULL && !cache->fetching)) {
     if (source->answers_taken == atomic_load(&source->answers)) engine_call_asks(flight->call);
   } else {
-    fetch(cache, flight->call->request.max_attempts, flight->job.exchange.deadline_ms);
+    fetch(cache, flight->call, flight->call->request.max_attempts, flight->job.exchange.deadline_ms);
   }
 }
 
@@ -406,9 +414,9 @@ void token_cache_fetch(struct loop *loop, struct call *call) {
   if (cache == NULL) return;
   struct flight *flight = call->flight;
   cache->fetcher = call;
-  if (flight != NULL && flight->waits_for_token) fetch(cache, call->request.max_attempts, flight->job.exchange.deadline_ms);
+  if (flight != NULL && flight->waits_for_token) fetch(cache, call, call->request.max_attempts, flight->job.exchange.deadline_ms);
   else if (!is_usable(cache->token) || clock_boot_ms() >= cache->token->renew_at)
-    fetch(cache, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
+    fetch(cache, call, 1, clock_monotonic_ms() + BACKGROUND_TIMEOUT_MS);
 }
 
 void token_cache_give_up(struct loop *loop, struct flight *flight, const char *message, bool for_all) {

@@ -122,8 +122,7 @@ static bool same(const char *one, const char *other) {
 }
 
 bool transport_settings_equal(const struct transport_settings *one, const struct transport_settings *other) {
-  return one == other || (one->insecure == other->insecure && one->connect_timeout_ms == other->connect_timeout_ms &&
-                          same(one->ca_file, other->ca_file) && same(one->ca_dir, other->ca_dir) &&
+  return one == other || (one->insecure == other->insecure && same(one->ca_file, other->ca_file) && same(one->ca_dir, other->ca_dir) &&
                           same(one->proxy, other->proxy) && same(one->proxy_user, other->proxy_user) &&
                           same(one->proxy_password, other->proxy_password) && same(one->no_proxy, other->no_proxy));
 }

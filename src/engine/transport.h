@@ -28,7 +28,7 @@ void transport_settings_release(struct transport_settings *settings);
 /* Whether ca_dir, one or more directories with ':' between them, has certificates under their hashes: OpenSSL looks for no others. */
 bool transport_has_certificates(const char *ca_dir);
 
-/* Whether two settings lead to the same connections. */
+/* Whether two settings lead to the same connections: connect_timeout_ms, how long one waits for them, is no part of it. */
 bool transport_settings_equal(const struct transport_settings *one, const struct transport_settings *other);
 
 #endif
