@@ -12,16 +12,16 @@ description = {
 }
 supported_platforms = { "unix" }
 dependencies = { "lua >= 5.1", "lua-cjson" }
-external_dependencies = { CURL = { header = "curl/curl.h" } }
+external_dependencies = { CURL = { header = "curl/curl.h" }, ZLIB = { header = "zlib.h" } }
 build = {
   type = "builtin",
   install = { bin = { "src/luipath" } },
   modules = {
     uipath = {
       defines = { "_GNU_SOURCE" },
-      incdirs = { "$(CURL_INCDIR)" },
-      libdirs = { "$(CURL_LIBDIR)" },
-      libraries = { "curl", "pthread" },
+      incdirs = { "$(CURL_INCDIR)", "$(ZLIB_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)", "$(ZLIB_LIBDIR)" },
+      libraries = { "curl", "z", "pthread" },
       sources = {
         "src/body.c",
         "src/call_object.c",
@@ -32,6 +32,7 @@ build = {
         "src/engine/exchange.c",
         "src/engine/flight.c",
         "src/engine/folder_header.c",
+        "src/engine/gunzip.c",
         "src/engine/loop.c",
         "src/engine/notify.c",
         "src/engine/pace.c",

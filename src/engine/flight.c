@@ -115,7 +115,7 @@ static const char *current_wait(const struct flight *flight) {
   if (flight->waits_for_token) return "waiting for a token";
   if (flight->job.transfer.easy == NULL)
     return flight->turn.service != NULL ? "waiting for its turn" : "waiting to try again";
-  if (flight->job.transfer.reply_body.length > 0) return "in the middle of the response's body";
+  if (transfer_has_body(&flight->job.transfer)) return "in the middle of the response's body";
   if (flight->job.transfer.headers_complete) return "after the response's headers";
   if (flight->job.transfer.reply_headers.length > 0) return "in the middle of the response's headers";
   return flight->job.transfer.starts > 0 ? "waiting for the response" : "connecting";

@@ -95,10 +95,10 @@ void loop_abort(struct loop *loop, struct job *job) {
   return_handle(loop, job);
 }
 
-/* Passes on all transfers that libcurl has finished with. */
+/* Passes on the transfers that libcurl has finished with, up to the first that had to be unpacked. */
 static void read_ends(struct loop *loop) {
-  int left;
-  for (CURLMsg *message; (message = curl_multi_info_read(loop->multi, &left)) != NULL;) {
+  bool took_long = false;
+  for (CURLMsg *message; !took_long && (message = curl_multi_info_read(loop->multi, &loop->ends_left)) != NULL;) {
     if (message->msg != CURLMSG_DONE) continue;
     CURL *easy = message->easy_handle;
     CURLcode result = message->data.result; /* gone with the handle */
@@ -106,6 +106,7 @@ static void read_ends(struct loop *loop) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
     curl_multi_remove_handle(loop->multi, easy);
+    took_long = result == CURLE_OK && transfer_unpack(&job->transfer);
     struct transfer_end end = transfer_explain(&job->transfer, result);
     return_handle(loop, job);
     job->ended(job->owner, &end);
@@ -117,10 +118,11 @@ void loop_turn(struct loop *loop) {
   /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
      transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
      good. So they are all run once more. */
-  do {
+  loop->has_started = loop->ends_left == 0;
+  while (loop->has_started) {
     loop->has_started = false;
     curl_multi_perform(loop->multi, &running);
-  } while (loop->has_started);
+  }
   read_ends(loop);
   if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
   if (loop->notify != NULL) notify_flush(loop->notify);
@@ -129,6 +131,7 @@ void loop_turn(struct loop *loop) {
 
 int loop_patience(const struct loop *loop, int64_t longest_ms) {
   int64_t next = timers_next(&loop->timers);
+  if (loop->ends_left > 0) return 0;
   if (next != INT64_MAX) {
     int64_t left = next - clock_monotonic_ms();
     if (left < 0) left = 0;

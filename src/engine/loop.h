@@ -36,6 +36,7 @@ struct loop {
   CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
   size_t spare_count;
   struct timers timers;         /* monotonic */
+  int ends_left;                /* of transfers that libcurl has finished with, and that were not passed on */
   bool has_started;             /* libcurl has begun to send something since this was last false */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
@@ -51,10 +52,11 @@ bool loop_open(struct loop *loop, struct engine *engine);
 /* Ends all that is under way without a word to its owners and frees everything. */
 void loop_close(struct loop *loop);
 
-/* One round: lets libcurl read and write, passes on what has ended, runs the timers that are due. Never blocks. */
+/* One round: lets libcurl read and write, passes on what has ended, runs the timers that are due. Never blocks; of responses that take long
+   to unpack it passes on one alone, so that who waits for that one goes on with it. */
 void loop_turn(struct loop *loop);
 
-/* How long loop_sleep may sleep for the sake of the timers: ms, at most `longest`. */
+/* How long loop_sleep may sleep for the sake of the timers and of what is to be passed on: ms, at most `longest`. */
 int loop_patience(const struct loop *loop, int64_t longest_ms);
 
 /* Waits for the network, those who ask by loop->notify, or loop_wake, at most timeout_ms. Gives whether one of the first two woke it. */

@@ -19,6 +19,8 @@
 /* Of a response; real ones are a few kilobytes. Below the limit that libcurl sets itself since 8.4 (300 KB). */
 #define LARGEST_HEADERS_BYTES ((size_t)256 << 10)
 
+static const char broken_coding[] = "the response's content encoding is broken: its body is no gzip, or is not whole";
+
 /* ======================================================================== */
 /* What libcurl calls                                                       */
 /* ======================================================================== */
@@ -45,13 +47,19 @@ static int on_send(void *user, char *primary_ip, char *local_ip, int primary_por
   return transfer->starts > 1 && !transfer->repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+static void forget_body(struct transfer *transfer) {
+  transfer->reply_body.length = transfer->packed.length = 0;
+  transfer->coding = CODING_UNKNOWN;
+  gunzip_end(&transfer->gunzip);
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
   if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     /* A status line: what came before was a 100, or a proxy's. */
     transfer->reply_headers.length = 0;
-    transfer->reply_body.length = 0;
+    forget_body(transfer);
     transfer->has_status = true;
     transfer->headers_complete = false;
     return length;
@@ -66,9 +74,53 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
   return 0;
 }
 
+static bool is_word(const char *value, size_t length, const char *word) {
+  return length == strlen(word) && strncasecmp(value, word, length) == 0;
+}
+
+/* How the body comes that begins. */
+static enum transfer_coding coding_of(struct transfer *transfer) {
+  size_t length;
+  const char *value = transfer_header(transfer, "Content-Encoding", &length);
+  if (value == NULL || length == 0 || is_word(value, length, "identity")) return CODING_NONE;
+  if (!is_word(value, length, "gzip") && !is_word(value, length, "x-gzip"))
+    transfer->body_failure = "the response has a content encoding that was not asked for";
+  return CODING_GZIP;
+}
+
+/* Unpacks bytes of the body. false: the transfer is over, a member says why. */
+static bool unpack(struct transfer *transfer, const char *bytes, size_t length, bool is_all) {
+  switch (gunzip(&transfer->gunzip, bytes, length, is_all, &transfer->reply_body, transfer->max_response_bytes)) {
+    case GUNZIP_OK: return true;
+    case GUNZIP_TOO_LARGE: transfer->too_large = true; break;
+    case GUNZIP_NO_MEMORY: transfer->no_memory = true; break;
+    case GUNZIP_BROKEN: transfer->body_failure = broken_coding; break;
+  }
+  return false;
+}
+
+/* A compressed body. As long as it cannot be more than max_response_bytes, however small it was made, it is kept: to unpack it would hold up
+   the transfers beside it, which libcurl goes through before it says that one has ended. */
+static size_t on_packed(struct transfer *transfer, const char *bytes, size_t length) {
+  bool was_kept = !transfer->gunzip.begun;
+  if (was_kept) {
+    if (!buffer_append(&transfer->packed, bytes, length)) {
+      transfer->no_memory = true;
+      return 0;
+    }
+    if (transfer->packed.length <= transfer->max_response_bytes / GUNZIP_GREATEST_RATIO) return length;
+  }
+  bool goes_on = was_kept ? unpack(transfer, transfer->packed.data, transfer->packed.length, false) : unpack(transfer, bytes, length, false);
+  if (was_kept) buffer_free(&transfer->packed);
+  return goes_on ? length : 0;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
+  if (transfer->coding == CODING_UNKNOWN) transfer->coding = coding_of(transfer);
+  if (transfer->body_failure != NULL) return 0;
+  if (transfer->coding == CODING_GZIP) return on_packed(transfer, bytes, length);
   if (length > transfer->max_response_bytes - transfer->reply_body.length) {
     transfer->too_large = true;
     return 0;
@@ -137,6 +189,8 @@ static bool add_headers(struct transfer *transfer, const struct transfer_request
   for (size_t i = 0; i < request->header_count; i++)
     if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
   if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
+  /* A tenth of the bytes. libcurl, which was not told, leaves the unpacking to us. */
+  if (!add_line(transfer, "Accept-Encoding: gzip")) return false;
   /* Waiting for 100 (Continue) costs a second where a server does not know it. */
   if (!add_line(transfer, "Expect:")) return false;
   /* libcurl calls no body a form where the caller says nothing else; services that take no forms would answer 415. */
@@ -268,7 +322,9 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->has_status = transfer->headers_complete = false;
   transfer->too_large = transfer->no_memory = false;
   transfer->file_failure[0] = transfer->error_text[0] = '\0';
-  transfer->reply_headers.length = transfer->reply_body.length = 0;
+  transfer->reply_headers.length = 0;
+  transfer->body_failure = NULL;
+  forget_body(transfer);
   transfer->progress_ms = clock_monotonic_ms();
   transfer->progress_bytes = 0;
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
@@ -284,7 +340,6 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
   return set_connection(easy, request->transport) && add_headers(transfer, request) &&
          set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
 }
 
@@ -400,7 +455,6 @@ static bool is_permanent(const struct transfer *transfer, CURLcode result) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
-    case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_OUT_OF_MEMORY:
       return true;
     default:
@@ -444,7 +498,7 @@ static struct transfer_end too_large(const struct transfer *transfer) {
 /* How far the transfer had come when the connection broke: libcurl's own words are often the same for all. */
 static const char *place_of(const struct transfer *transfer) {
   if (transfer->starts == 0) return "before the request was sent";
-  if (transfer->reply_body.length > 0) return "in the middle of the response's body";
+  if (transfer_has_body(transfer)) return "in the middle of the response's body";
   if (transfer->headers_complete) return "after the response's headers";
   return transfer->reply_headers.length > 0 || transfer->has_status ? "in the middle of the response's headers" : "before the response";
 }
@@ -463,10 +517,24 @@ static void add_place(struct transfer *transfer, const char *words) {
   memcpy(transfer->error_text, text, sizeof text);
 }
 
+bool transfer_has_body(const struct transfer *transfer) {
+  return transfer->reply_body.length > 0 || transfer->packed.length > 0;
+}
+
+bool transfer_unpack(struct transfer *transfer) {
+  bool is_kept = transfer->packed.length > 0;
+  bool went_well = !is_kept || unpack(transfer, transfer->packed.data, transfer->packed.length, true);
+  buffer_free(&transfer->packed);
+  if (went_well && transfer->gunzip.begun && !transfer->gunzip.is_whole) transfer->body_failure = broken_coding;
+  gunzip_end(&transfer->gunzip);
+  return is_kept;
+}
+
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
   if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
   if (transfer->too_large) return too_large(transfer);
+  if (transfer->body_failure != NULL) return permanent_failure(CALL_NETWORK, transfer->body_failure);
   if (result == CURLE_READ_ERROR) return permanent_failure(CALL_FILE, "a file of the body cannot be read");
   if (result == CURLE_OUT_OF_MEMORY) return permanent_failure(CALL_NO_MEMORY, "not enough memory");
 
@@ -515,6 +583,8 @@ void transfer_finish(struct transfer *transfer) {
     memset(header->data, 0, strlen(header->data));
   curl_slist_free_all(transfer->headers);
   transfer->headers = NULL;
+  buffer_free(&transfer->packed);
+  gunzip_end(&transfer->gunzip);
   if (transfer->file != NULL) fclose(transfer->file);
   transfer->file = NULL;
 }

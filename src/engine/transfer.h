@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "call.h"
+#include "gunzip.h"
 #include "retry.h"
 #include "transport.h"
 
@@ -28,6 +29,13 @@ struct transfer_request {
   bool repeatable;              /* libcurl may repeat it by itself on a fresh connection */
 };
 
+/* How a response's body comes, by its Content-Encoding. */
+enum transfer_coding {
+  CODING_UNKNOWN, /* no byte of it has come */
+  CODING_NONE,
+  CODING_GZIP,
+};
+
 struct transfer {
   CURL *easy;                 /* owned by the loop; NULL: idle */
   struct curl_slist *headers; /* of the request */
@@ -36,7 +44,11 @@ struct transfer {
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
   struct buffer reply_headers;
-  struct buffer reply_body;
+  struct buffer reply_body;   /* without the coding */
+  enum transfer_coding coding;
+  struct buffer packed;       /* a compressed body, as long as it is kept for transfer_unpack */
+  struct gunzip gunzip;
+  const char *body_failure;   /* what is wrong with the body as it came, or NULL */
   size_t max_response_bytes;
   bool repeatable;
   int starts;                 /* how often libcurl began to send it */
@@ -68,6 +80,12 @@ struct transfer_end {
 /* Sets a clean easy handle up. false: no memory, or a file that cannot be read (then file_failure tells); transfer_finish is due in
    either case. */
 bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request);
+
+/* After a transfer that went well: unpacks a compressed body that has not been so far, which takes a while; gives whether there was one. */
+bool transfer_unpack(struct transfer *transfer);
+
+/* Whether some of the response's body has come. */
+bool transfer_has_body(const struct transfer *transfer);
 
 /* Says how it ended, by libcurl's result. */
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result);
