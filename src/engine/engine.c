@@ -1,8 +1,6 @@
 #include "engine.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,10 +10,12 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptor.h"
 #include "engine_internal.h"
 #include "flight.h"
 #include "loop.h"
 #include "notify.h"
+#include "pipe_signal.h"
 #include "token_cache.h"
 #include "token_source.h"
 
@@ -159,33 +159,6 @@ static struct engine *engine_of(const struct call *call) {
 /* Signals to those who wait                                                */
 /* ======================================================================== */
 
-/* A descriptor that becomes readable when 8 bytes are written to it; -1: none to be had. */
-static int new_descriptor(void);
-
-#ifdef __linux__
-#include <sys/eventfd.h>
-static int new_descriptor(void) {
-  return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-}
-#else
-#include <sys/socket.h>
-/* Written to and read from at the same end: a datagram socket that is its own peer. */
-static int new_descriptor(void) {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) return -1;
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-  close(ends[1]);
-  return ends[0];
-}
-#endif
-
-static void signal_descriptor(int descriptor) {
-  static const uint64_t one = 1;
-  /* A full counter is readable already. */
-  if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) return;
-}
-
 bool engine_is_asking(struct call *call) {
   return call_phase(call) == CALL_ASKING && call->answers_before == atomic_load(&call->request.token_source->answers);
 }
@@ -196,15 +169,13 @@ bool engine_is_ready(struct call *call) {
 
 /* The owner has seen to what made the call ready: its descriptor is readable no longer. With the mutex held. */
 static void calm_owner(struct call *call) {
-  uint64_t count;
-  if (call->descriptor < 0 || engine_is_ready(call)) return;
-  while (read(call->descriptor, &count, sizeof count) > 0) continue;
+  if (call->descriptor >= 0 && !engine_is_ready(call)) descriptor_calm(call->descriptor);
 }
 
 /* With the mutex held. */
 static void wake_owner(struct call *call) {
-  signal_descriptor(call->descriptor);
-  signal_descriptor(call->waiter);
+  descriptor_signal(call->descriptor);
+  descriptor_signal(call->waiter);
 }
 
 static void set_phase(struct call *call, enum call_phase phase) {
@@ -444,41 +415,14 @@ static void call_thread(struct engine *engine) {
 /* Waiting                                                                  */
 /* ======================================================================== */
 
-/* While a program's own thread drives, a peer that hangs up must not end the program: libcurl is told to leave signals alone. */
-struct pipe_signal {
-  sigset_t before;
-  bool was_pending;
-};
-
-static void hold_pipe_signal(struct pipe_signal *held) {
-  sigset_t pipe_only, pending;
-  sigemptyset(&pipe_only);
-  sigaddset(&pipe_only, SIGPIPE);
-  sigpending(&pending);
-  held->was_pending = sigismember(&pending, SIGPIPE) == 1;
-  pthread_sigmask(SIG_BLOCK, &pipe_only, &held->before);
-}
-
-static void release_pipe_signal(const struct pipe_signal *held) {
-  sigset_t pipe_only, pending;
-  sigemptyset(&pipe_only);
-  sigaddset(&pipe_only, SIGPIPE);
-  sigpending(&pending);
-  if (!held->was_pending && sigismember(&pending, SIGPIPE) == 1) {
-    int signal_number;
-    sigwait(&pipe_only, &signal_number);
-  }
-  pthread_sigmask(SIG_SETMASK, &held->before, NULL);
-}
-
 /* Drives in the caller's thread. With the mutex held on entry and return. */
 static enum engine_wait_result lead(struct engine *engine, struct call *const *calls, size_t count, int64_t deadline) {
   struct pipe_signal held;
   engine->driven = true;
   pthread_mutex_unlock(&engine->mutex);
-  hold_pipe_signal(&held);
+  pipe_signal_hold(&held);
   enum engine_wait_result result = drive_for(engine, calls, count, deadline);
-  release_pipe_signal(&held);
+  pipe_signal_release(&held);
   pthread_mutex_lock(&engine->mutex);
   leave_loop(engine);
   if (engine->stopping) pthread_cond_broadcast(&engine->changed);
@@ -504,7 +448,7 @@ static enum engine_wait_result follow(struct engine *engine, struct call *const 
   if (engine->inbox != NULL) announce(engine);
   int64_t left = caller_sleep(deadline);
   if (left <= 0) return ENGINE_WAIT_TIMEOUT;
-  int descriptor = new_descriptor();
+  int descriptor = descriptor_new();
   for (size_t i = 0; i < count; i++) calls[i]->waiter = descriptor;
   pthread_mutex_unlock(&engine->mutex);
   struct pollfd poll_for = {.fd = descriptor, .events = POLLIN};
@@ -612,14 +556,14 @@ int engine_call_fd(struct call *call) {
   struct engine *engine = engine_of(call);
   if (engine == NULL) {
     /* Never submitted, or left behind by a fork: there is nothing to wait for. */
-    if (call->descriptor < 0) call->descriptor = new_descriptor();
-    signal_descriptor(call->descriptor);
+    if (call->descriptor < 0) call->descriptor = descriptor_new();
+    descriptor_signal(call->descriptor);
     return call->descriptor;
   }
   pthread_mutex_lock(&engine->mutex);
   if (call->descriptor < 0) {
-    call->descriptor = new_descriptor();
-    if (engine_is_ready(call)) signal_descriptor(call->descriptor);
+    call->descriptor = descriptor_new();
+    if (engine_is_ready(call)) descriptor_signal(call->descriptor);
   }
   int descriptor = call->descriptor;
   pthread_mutex_unlock(&engine->mutex);
