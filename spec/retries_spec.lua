@@ -228,7 +228,8 @@ describe("a redirect", function()
   it("is followed within the host, by GET, with the token", function()
     for _, status in ipairs { 301, 302, 303, 307, 308 } do
       for _, where in ipairs { "same", "relative" } do
-        local echo = assert(client:get(("fault/redirect/%d/%s"):format(status, where)))
+        local echo, response = assert(client:get(("fault/redirect/%d/%s"):format(status, where)))
+        assert.matches("/landed", response.url)
         assert.equal("GET", echo.method)
         assert.equal("Bearer a-fixed-token", echo.headers.authorization)
       end

@@ -71,12 +71,13 @@ static void push_headers(lua_State *L, const struct buffer *headers) {
 /* Pushes the response. [-0, +1] */
 static void push_response(lua_State *L, const struct call *call) {
   const struct call_reply *reply = &call->reply;
+  const struct buffer *url = reply->url.length > 0 ? &reply->url : &call->request.url;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, reply->status);
   lua_setfield(L, -2, "status");
   push_headers(L, &reply->headers);
   lua_setfield(L, -2, "headers");
-  lua_pushlstring(L, call->request.url.data, call->request.url.length);
+  lua_pushlstring(L, url->data, url->length);
   lua_setfield(L, -2, "url");
   lua_pushinteger(L, reply->attempts);
   lua_setfield(L, -2, "attempts");

@@ -58,6 +58,7 @@ static void free_reply(struct call_reply *reply) {
   free(reply->message);
   free(reply->hint);
   free(reply->code);
+  buffer_free(&reply->url);
   buffer_free(&reply->headers);
   spare_give(&reply->body);
   token_release(reply->token);

@@ -88,6 +88,7 @@ struct call_reply {
   int attempts;           /* how often the request was sent */
   double elapsed;         /* seconds since it was submitted */
   int http_version;       /* 10, 11, 20, 30; 0: none */
+  struct buffer url;      /* that answered, if a redirect led there; else empty */
   struct buffer headers;  /* the last response's header lines, "Name: value\r\n"…, without the status line */
   struct buffer body;     /* decompressed */
   struct token *token;    /* one reference to the token it was sent with, or NULL: for hints and token_only */

@@ -49,6 +49,8 @@ static void finish(struct flight *flight) {
   reply->headers = flight->job.transfer.reply_headers;
   reply->body = flight->job.transfer.reply_body;
   flight->job.transfer.reply_headers = flight->job.transfer.reply_body = BUFFER_EMPTY;
+  reply->url = flight->redirected;
+  flight->redirected = BUFFER_EMPTY;
   reply->token = flight->token;
   flight->token = NULL;
   call->flight = NULL;

@@ -5,6 +5,9 @@
 
 #include "retry.h"
 
+/* More than that is no number of seconds but a date, as other services give it here, or a slip: no reason to call a service no more. */
+#define LONGEST_HOLD_MS ((int64_t)24 * 3600 * 1000)
+
 struct service {
   struct service *next;
   char *key;
@@ -56,7 +59,7 @@ void service_learn(struct service *service, const struct transfer *transfer, int
   if (remaining == NULL || length == 0 || retry_seconds_parse(remaining, length) != 0) return;
   const char *reset = transfer_header(transfer, "RateLimit-Reset", &length);
   int64_t delay_ms = reset == NULL ? -1 : retry_seconds_parse(reset, length);
-  if (delay_ms > 0) service->held_until = now_ms + delay_ms;
+  if (delay_ms > 0 && delay_ms <= LONGEST_HOLD_MS) service->held_until = now_ms + delay_ms;
 }
 
 static void begin(struct turn *turn) {
