@@ -85,7 +85,7 @@ describe("map", function()
   end
 
   it("overlaps calls of every kind", function()
-    tenant.control(sandbox, "POST settings", { latency = 0.1 })
+    tenant.control(sandbox, "POST settings", { latency = 0.1 * tenant.SLOWER })
     local other = uipath.connect(tenant.options(sandbox, { scope = "OR.Machines" }))
     local seen = uipath.map({
       function() return (other:token()) and "token" end,
