@@ -70,6 +70,7 @@ build = {
         "src/task.c",
         "src/terminal.c",
         "src/uipath.c",
+        "src/weak_table.c",
       },
     },
     ["uipath.callback"] = "src/uipath/callback.lua",

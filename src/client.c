@@ -11,6 +11,7 @@
 #include "engine/text.h"
 #include "lazy.h"
 #include "options.h"
+#include "weak_table.h"
 
 #define METATABLE "uipath.client"
 /* Of clients that wait in Lua, so that a function among their options, or nginx, may yield meanwhile: their methods are Lua's. */
@@ -152,15 +153,7 @@ static void push_store(lua_State *L, int index) {
   if (lua_isnil(L, store)) return;
   lua_getfield(L, store, "identity");
   if (lua_type(L, -1) != LUA_TSTRING) {
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &numbers_key) != LUA_TTABLE) {
-      lua_newtable(L);
-      lua_createtable(L, 0, 1);
-      lua_pushliteral(L, "k");
-      lua_setfield(L, -2, "__mode");
-      lua_setmetatable(L, -2);
-      lua_pushvalue(L, -1);
-      lua_rawsetp(L, LUA_REGISTRYINDEX, &numbers_key);
-    }
+    weak_table_push(L, &numbers_key);
     lua_pushvalue(L, store);
     lua_rawget(L, -2);
     if (lua_isnil(L, -1)) {

@@ -1,4 +1,5 @@
 #include "task.h"
+#include "weak_table.h"
 
 /* The registry's name for the table from threads, held weakly, to their tasks' records (tables of uipath.concurrency). There is none
    until the first task. */
@@ -38,16 +39,7 @@ void task_own_call(lua_State *L, int index) {
 static int set_task(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTHREAD);
   lua_settop(L, 2);
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key) != LUA_TTABLE) {
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
-    lua_replace(L, 3);
-  }
+  weak_table_push(L, &tasks_key);
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 2);
   lua_rawset(L, 3);
