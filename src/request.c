@@ -13,8 +13,9 @@
 #include "odata.h"
 #include "options.h"
 #include "suggest.h"
+#include "version.h"
 
-#define USER_AGENT "lua-uipath/0.1.0"
+#define USER_AGENT "lua-uipath/" UIPATH_VERSION
 
 /* OData's query options, in the order in which they are sent; each has a `$` before it where the service is OData. */
 static const char *const odata_options[] = {"filter", "select", "expand", "orderby", "top", "skip", "count", "search", "apply", NULL};

@@ -1,4 +1,5 @@
 #include "task.h"
+
 #include "weak_table.h"
 
 /* The registry's name for the table from threads, held weakly, to their tasks' records (tables of uipath.concurrency). There is none

@@ -12,8 +12,8 @@
 #include "request.h"
 #include "suggest.h"
 #include "task.h"
+#include "version.h"
 
-#define VERSION "0.1.0"
 
 __attribute__((visibility("default"))) int luaopen_uipath(lua_State *L);
 
@@ -97,7 +97,7 @@ int luaopen_uipath(lua_State *L) {
   lua_setfield(L, -2, "json");
   odata_open(L);
   lua_setfield(L, -2, "odata");
-  lua_pushliteral(L, "uipath " VERSION);
+  lua_pushliteral(L, "uipath " UIPATH_VERSION);
   lua_setfield(L, -2, "_VERSION");
   lazy_add(L, later);
   return 1;
