@@ -14,7 +14,6 @@
 #include "task.h"
 #include "version.h"
 
-
 __attribute__((visibility("default"))) int luaopen_uipath(lua_State *L);
 
 /* uipath.json.decode(text) → value | nil, err */

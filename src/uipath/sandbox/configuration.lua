@@ -153,7 +153,7 @@ http {
   gzip_comp_level 1;
   gzip_min_length 1000;
   gzip_proxied any;
-  gzip_types application/json text/html application/xml text/plain;
+  gzip_types application/json application/xml text/plain; # and text/html always
   ssl_protocols TLSv1.2 TLSv1.3;
   ssl_session_cache builtin:1000;
   lua_package_path "@ROOT@/?.lua;;";
