@@ -124,4 +124,32 @@ describe("a compressed response", function()
     assert.equal(999998, #answered(packed(long), nil, { max_response_bytes = 10 ^ 6 }))
     assert.equal("too_large", select(2, answered(packed(long .. " "), nil, { max_response_bytes = 10 ^ 6 })).kind)
   end)
+
+  it("that is far larger than it looks does not make other calls late, and can be cancelled", function()
+    local member = packed((" "):rep(2 ^ 20))
+    -- Instrumented builds take long over less.
+    local body = member:rep(tenant.SLOWER == 1 and 240 or 40)
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local _, port = server:getsockname()
+    local client = uipath.connect {
+      organization = "acme", tenant = "T", base_url = "http://127.0.0.1:" .. port, access_token = "a", timeout = 60, max_attempts = 1,
+    }
+    server:settimeout(10)
+    local large = client:start("GET", "odata/X")
+    local connection = assert(server:accept())
+    repeat until connection:receive "*l" == ""
+    local late = client:start("GET", "odata/X", { timeout = 0.1 })
+    connection:send(("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"):format(#body) .. body)
+    local seconds, _, err = tenant.timed(late.wait, late)
+    assert.equal("timeout", err.kind)
+    assert.is_true(seconds < 0.1 + tenant.LATE, seconds)
+    large:cancel()
+    local value
+    seconds, value, err = tenant.timed(large.wait, large)
+    -- A fast machine may have been through with it.
+    if value == nil then assert.equal("cancelled", err.kind) end
+    assert.is_true(seconds < tenant.LATE, seconds)
+    connection:close()
+    server:close()
+  end)
 end)

@@ -12,6 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define UNLIMITED ((size_t)1 << 40)
+#define AT_ONCE ((size_t)70000)
 
 /* Appends a gzip member that holds these bytes. */
 static void pack(struct buffer *packed, const char *bytes, size_t length) {
@@ -47,7 +48,9 @@ static enum gunzip_result unpack(const struct buffer *packed, size_t piece, stru
     char *copy = malloc(length);
     assert_non_null(copy);
     memcpy(copy, packed->data + begin, length);
-    result = gunzip(&gunzip_state, copy, length, piece == 0, into, most);
+    struct gunzip_input input = {.bytes = copy, .length = length, .is_all = piece == 0};
+    do result = gunzip(&gunzip_state, &input, into, most, AT_ONCE);
+    while (result == GUNZIP_MORE);
     free(copy);
   }
   *is_whole = gunzip_state.is_whole;
@@ -160,8 +163,32 @@ static void stops_at_the_limit(void **state) {
   buffer_free(&packed);
 }
 
+static void stops_when_enough_was_made_at_once(void **state) {
+  (void)state;
+  struct buffer text = text_of(1000), packed = BUFFER_EMPTY, into = BUFFER_EMPTY;
+  pack(&packed, text.data, text.length);
+  struct gunzip gunzip_state = {0};
+  struct gunzip_input input = {.bytes = packed.data, .length = packed.length, .is_all = true};
+  for (size_t made = 300; made < 1000; made += 300) {
+    assert_int_equal(gunzip(&gunzip_state, &input, &into, UNLIMITED, 300), GUNZIP_MORE);
+    assert_int_equal(into.length, made);
+  }
+  assert_int_equal(gunzip(&gunzip_state, &input, &into, UNLIMITED, 300), GUNZIP_OK);
+  assert_true(gunzip_state.is_whole);
+  /* Nothing more is no further member. */
+  assert_int_equal(gunzip(&gunzip_state, &input, &into, UNLIMITED, 300), GUNZIP_OK);
+  assert_true(gunzip_state.is_whole);
+  assert_int_equal(into.length, text.length);
+  assert_memory_equal(into.data, text.data, text.length);
+  gunzip_end(&gunzip_state);
+  buffer_free(&text);
+  buffer_free(&packed);
+  buffer_free(&into);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(stops_when_enough_was_made_at_once),
       cmocka_unit_test(gives_back_what_was_packed),
       cmocka_unit_test(goes_through_all_members),
       cmocka_unit_test(tells_what_is_not_whole_or_broken),

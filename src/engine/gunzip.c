@@ -1,6 +1,7 @@
 #include "gunzip.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "spare.h"
@@ -30,23 +31,28 @@ static bool make_room(struct buffer *into, size_t room) {
   return buffer_reserve(into, room);
 }
 
-enum gunzip_result gunzip(struct gunzip *gunzip, const char *bytes, size_t length, bool is_all, struct buffer *into, size_t most) {
+enum gunzip_result gunzip(struct gunzip *gunzip, struct gunzip_input *input, struct buffer *into, size_t most, size_t at_once) {
   z_stream *stream = &gunzip->stream;
-  if (!gunzip->begun && inflateInit2(stream, GZIP_WINDOW) != Z_OK) return GUNZIP_NO_MEMORY;
+  bool is_first = !gunzip->begun;
+  size_t until = into->length + smaller(at_once, SIZE_MAX - into->length);
+  if (is_first && inflateInit2(stream, GZIP_WINDOW) != Z_OK) return GUNZIP_NO_MEMORY;
   gunzip->begun = true;
-  if (is_all && !make_room(into, announced(bytes, length, most))) return GUNZIP_NO_MEMORY;
+  if (is_first && input->is_all && !make_room(into, announced(input->bytes, input->length, most))) return GUNZIP_NO_MEMORY;
+  if (input->length == 0 && gunzip->is_whole) return GUNZIP_OK;
   do {
+    if (into->length >= until) return GUNZIP_MORE;
     /* A further member follows the one that is over. */
     if (gunzip->is_whole) inflateReset(stream);
     if (into->capacity - into->length < LONGEST_MATCH && !make_room(into, LEAST_ROOM)) return GUNZIP_NO_MEMORY;
-    uInt given = (uInt)smaller(length, UINT_MAX), room = (uInt)smaller(into->capacity - into->length - 1, UINT_MAX);
-    stream->next_in = (z_const Bytef *)bytes;
+    uInt given = (uInt)smaller(input->length, UINT_MAX);
+    uInt room = (uInt)smaller(smaller(into->capacity - into->length - 1, until - into->length), UINT_MAX);
+    stream->next_in = (z_const Bytef *)input->bytes;
     stream->avail_in = given;
     stream->next_out = (Bytef *)into->data + into->length;
     stream->avail_out = room;
-    int result = inflate(stream, is_all ? Z_FINISH : Z_NO_FLUSH);
-    bytes += given - stream->avail_in;
-    length -= given - stream->avail_in;
+    int result = inflate(stream, input->is_all ? Z_FINISH : Z_NO_FLUSH);
+    input->bytes += given - stream->avail_in;
+    input->length -= given - stream->avail_in;
     into->length += room - stream->avail_out;
     into->data[into->length] = '\0';
     gunzip->is_whole = result == Z_STREAM_END;
@@ -54,7 +60,7 @@ enum gunzip_result gunzip(struct gunzip *gunzip, const char *bytes, size_t lengt
     if (result == Z_MEM_ERROR) return GUNZIP_NO_MEMORY;
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) return GUNZIP_BROKEN;
     /* Where the room is used up, more may be to come of what was read. */
-  } while (length > 0 || (stream->avail_out == 0 && !gunzip->is_whole));
+  } while (input->length > 0 || (stream->avail_out == 0 && !gunzip->is_whole));
   return GUNZIP_OK;
 }
 

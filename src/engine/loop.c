@@ -89,16 +89,39 @@ void loop_send(struct loop *loop, struct job *job, const struct transfer_request
   job->ended(job->owner, &end);
 }
 
+/* Takes the job off the list of those to be unpacked, if it is there. */
+static void leave_packed(struct loop *loop, struct job *job) {
+  struct job **place = &loop->packed;
+  while (*place != NULL && *place != job) place = &(*place)->next_packed;
+  if (*place == job) *place = job->next_packed;
+}
+
+/* Puts the job at the end of that list. */
+static void enter_packed(struct loop *loop, struct job *job) {
+  struct job **place = &loop->packed;
+  while (*place != NULL) place = &(*place)->next_packed;
+  *place = job;
+  job->next_packed = NULL;
+}
+
 void loop_abort(struct loop *loop, struct job *job) {
   if (job->transfer.easy == NULL) return;
+  leave_packed(loop, job);
   curl_multi_remove_handle(loop->multi, job->transfer.easy);
   return_handle(loop, job);
 }
 
-/* Passes on the transfers that libcurl has finished with, up to the first that had to be unpacked. */
+/* Passes on a transfer that is over, and no longer in the multi handle. */
+static void pass_on(struct loop *loop, struct job *job, CURLcode result) {
+  struct transfer_end end = transfer_explain(&job->transfer, result);
+  return_handle(loop, job);
+  job->ended(job->owner, &end);
+}
+
+/* Passes on the transfers that libcurl has finished with, of those that have to be unpacked at most one, as soon as it is. */
 static void read_ends(struct loop *loop) {
-  bool took_long = false;
-  for (CURLMsg *message; !took_long && (message = curl_multi_info_read(loop->multi, &loop->ends_left)) != NULL;) {
+  int left;
+  for (CURLMsg *message; (message = curl_multi_info_read(loop->multi, &left)) != NULL;) {
     if (message->msg != CURLMSG_DONE) continue;
     CURL *easy = message->easy_handle;
     CURLcode result = message->data.result; /* gone with the handle */
@@ -106,11 +129,13 @@ static void read_ends(struct loop *loop) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
     curl_multi_remove_handle(loop->multi, easy);
-    took_long = result == CURLE_OK && transfer_unpack(&job->transfer);
-    struct transfer_end end = transfer_explain(&job->transfer, result);
-    return_handle(loop, job);
-    job->ended(job->owner, &end);
+    if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
+    else pass_on(loop, job, result);
   }
+  struct job *first = loop->packed;
+  if (first == NULL || !transfer_unpack(&first->transfer)) return;
+  leave_packed(loop, first);
+  pass_on(loop, first, CURLE_OK);
 }
 
 void loop_turn(struct loop *loop) {
@@ -118,7 +143,7 @@ void loop_turn(struct loop *loop) {
   /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
      transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
      good. So they are all run once more. */
-  loop->has_started = loop->ends_left == 0;
+  loop->has_started = loop->packed == NULL || loop->packed->transfer.gunzip.begun;
   while (loop->has_started) {
     loop->has_started = false;
     curl_multi_perform(loop->multi, &running);
@@ -131,7 +156,7 @@ void loop_turn(struct loop *loop) {
 
 int loop_patience(const struct loop *loop, int64_t longest_ms) {
   int64_t next = timers_next(&loop->timers);
-  if (loop->ends_left > 0) return 0;
+  if (loop->packed != NULL) return 0;
   if (next != INT64_MAX) {
     int64_t left = next - clock_monotonic_ms();
     if (left < 0) left = 0;

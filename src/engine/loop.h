@@ -25,6 +25,7 @@ struct job {
   int64_t sent_ms;                                              /* monotonic, of the last sending */
   void (*ended)(void *owner, const struct transfer_end *end);   /* the transfer is over: called once for each loop_send */
   void *owner;
+  struct job *next_packed;                                      /* in the loop's list */
 };
 
 #define SPARE_HANDLES 32
@@ -36,7 +37,7 @@ struct loop {
   CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
   size_t spare_count;
   struct timers timers;         /* monotonic */
-  int ends_left;                /* of transfers that libcurl has finished with, and that were not passed on */
+  struct job *packed;           /* those whose transfers went well, and whose responses are to be unpacked before they are passed on */
   bool has_started;             /* libcurl has begun to send something since this was last false */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
@@ -53,7 +54,8 @@ bool loop_open(struct loop *loop, struct engine *engine);
 void loop_close(struct loop *loop);
 
 /* One round: lets libcurl read and write, passes on what has ended, runs the timers that are due. Never blocks; of responses that take long
-   to unpack it passes on one alone, so that who waits for that one goes on with it. */
+   to unpack it passes on one alone, so that who waits for that one goes on with it, and of a very long one it unpacks a piece, so that the
+   timers are not late. */
 void loop_turn(struct loop *loop);
 
 /* How long loop_sleep may sleep for the sake of the timers and of what is to be passed on: ms, at most `longest`. */

@@ -19,6 +19,11 @@
 /* Of a response; real ones are a few kilobytes. Below the limit that libcurl sets itself since 8.4 (300 KB). */
 #define LARGEST_HEADERS_BYTES ((size_t)256 << 10)
 
+/* Of a compressed body, unpacked while it comes and at each transfer_unpack after that: few real ones need a second piece, and one that was
+   made to grow a thousandfold does not hold up the others. */
+#define UNPACKED_ON_THE_WAY ((size_t)1 << 20)
+#define UNPACKED_AT_ONCE ((size_t)16 << 20)
+
 static const char broken_coding[] = "the response's content encoding is broken: its body is no gzip, or is not whole";
 
 /* ======================================================================== */
@@ -88,31 +93,50 @@ static enum transfer_coding coding_of(struct transfer *transfer) {
   return CODING_GZIP;
 }
 
-/* Unpacks bytes of the body. false: the transfer is over, a member says why. */
-static bool unpack(struct transfer *transfer, const char *bytes, size_t length, bool is_all) {
-  switch (gunzip(&transfer->gunzip, bytes, length, is_all, &transfer->reply_body, transfer->max_response_bytes)) {
-    case GUNZIP_OK: return true;
+/* Unpacks bytes of the body, as many as make at_once. After a failure the transfer is over, a member says why. */
+static enum gunzip_result unpack(struct transfer *transfer, struct gunzip_input *input, size_t at_once) {
+  enum gunzip_result result = gunzip(&transfer->gunzip, input, &transfer->reply_body, transfer->max_response_bytes, at_once);
+  switch (result) {
+    case GUNZIP_OK:
+    case GUNZIP_MORE: break;
     case GUNZIP_TOO_LARGE: transfer->too_large = true; break;
     case GUNZIP_NO_MEMORY: transfer->no_memory = true; break;
     case GUNZIP_BROKEN: transfer->body_failure = broken_coding; break;
   }
-  return false;
+  return result;
+}
+
+/* Keeps what unpack has left of the kept bytes. */
+static void keep_rest(struct buffer *packed, const struct gunzip_input *rest) {
+  memmove(packed->data, rest->bytes, rest->length);
+  packed->length = rest->length;
 }
 
 /* A compressed body. As long as it cannot be more than max_response_bytes, however small it was made, it is kept: to unpack it would hold up
    the transfers beside it, which libcurl goes through before it says that one has ended. */
 static size_t on_packed(struct transfer *transfer, const char *bytes, size_t length) {
-  bool was_kept = !transfer->gunzip.begun;
-  if (was_kept) {
-    if (!buffer_append(&transfer->packed, bytes, length)) {
+  struct buffer *packed = &transfer->packed;
+  struct gunzip_input input = {.bytes = bytes, .length = length};
+  bool is_kept = !transfer->gunzip.begun || packed->length > 0;
+  if (is_kept) {
+    if (!buffer_append(packed, bytes, length)) {
       transfer->no_memory = true;
       return 0;
     }
-    if (transfer->packed.length <= transfer->max_response_bytes / GUNZIP_GREATEST_RATIO) return length;
+    if (!transfer->gunzip.begun && packed->length <= transfer->max_response_bytes / GUNZIP_GREATEST_RATIO) return length;
+    input = (struct gunzip_input){.bytes = packed->data, .length = packed->length};
   }
-  bool goes_on = was_kept ? unpack(transfer, transfer->packed.data, transfer->packed.length, false) : unpack(transfer, bytes, length, false);
-  if (was_kept) buffer_free(&transfer->packed);
-  return goes_on ? length : 0;
+  enum gunzip_result result = unpack(transfer, &input, UNPACKED_ON_THE_WAY);
+  if (result != GUNZIP_OK && result != GUNZIP_MORE) return 0;
+  if (input.length == 0) {
+    buffer_free(packed);
+  } else if (is_kept) {
+    keep_rest(packed, &input);
+  } else if (!buffer_append(packed, input.bytes, input.length)) {
+    transfer->no_memory = true;
+    return 0;
+  }
+  return length;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
@@ -521,13 +545,22 @@ bool transfer_has_body(const struct transfer *transfer) {
   return transfer->reply_body.length > 0 || transfer->packed.length > 0;
 }
 
+bool transfer_is_packed(const struct transfer *transfer) {
+  return transfer->packed.length > 0 || transfer->gunzip.begun;
+}
+
 bool transfer_unpack(struct transfer *transfer) {
-  bool is_kept = transfer->packed.length > 0;
-  bool went_well = !is_kept || unpack(transfer, transfer->packed.data, transfer->packed.length, true);
+  struct gunzip_input input = {.bytes = transfer->packed.data, .length = transfer->packed.length, .is_all = true};
+  enum gunzip_result result = unpack(transfer, &input, UNPACKED_AT_ONCE);
+  if (result == GUNZIP_MORE) {
+    if (input.length > 0) keep_rest(&transfer->packed, &input);
+    else buffer_free(&transfer->packed);
+    return false;
+  }
+  if (result == GUNZIP_OK && !transfer->gunzip.is_whole) transfer->body_failure = broken_coding;
   buffer_free(&transfer->packed);
-  if (went_well && transfer->gunzip.begun && !transfer->gunzip.is_whole) transfer->body_failure = broken_coding;
   gunzip_end(&transfer->gunzip);
-  return is_kept;
+  return true;
 }
 
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {

@@ -46,7 +46,7 @@ struct transfer {
   struct buffer reply_headers;
   struct buffer reply_body;   /* without the coding */
   enum transfer_coding coding;
-  struct buffer packed;       /* a compressed body, as long as it is kept for transfer_unpack */
+  struct buffer packed;       /* of a compressed body: what is still to be unpacked */
   struct gunzip gunzip;
   const char *body_failure;   /* what is wrong with the body as it came, or NULL */
   size_t max_response_bytes;
@@ -81,7 +81,10 @@ struct transfer_end {
    either case. */
 bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request);
 
-/* After a transfer that went well: unpacks a compressed body that has not been so far, which takes a while; gives whether there was one. */
+/* Whether transfer_unpack is due, after a transfer that went well. */
+bool transfer_is_packed(const struct transfer *transfer);
+
+/* Unpacks some more of a compressed body: no more than takes some hundredths of a second. Gives whether that was all, or failed. */
 bool transfer_unpack(struct transfer *transfer);
 
 /* Whether some of the response's body has come. */
