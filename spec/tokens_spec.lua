@@ -352,9 +352,16 @@ describe("a function that gives tokens", function()
     end
   end)
 
+  it("may give the lifetime as a numeric string, as some services write it", function()
+    local client = with_function(function() return "token", "60" end)
+    local token = assert(client:token())
+    assert.is_true(math.abs(token.expires_at - os.time() - 60) < 10 * tenant.SLOWER)
+  end)
+
   local failures = {
     { "raises", function() error("no vault", 0) end, "no vault" },
     { "raises an object", function() error(setmetatable({}, { __tostring = function() return "no object" end })) end, "no object" },
+    { "raises an object that cannot be shown", function() error(setmetatable({}, { __tostring = error })) end, "cannot be shown" },
     { "returns nil and why", function() return nil, "locked" end, "locked" },
     { "returns nothing", function() end, "it returned nil" },
     { "returns a number", function() return 17 end, "did not return a token" },

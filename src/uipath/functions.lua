@@ -31,10 +31,16 @@ local function tell(call, options)
   end
 end
 
+-- What a function raised or gave as its reason: words, whatever its own __tostring may do.
+local function words_of(reason)
+  local ok, words = pcall(tostring, reason)
+  return ok and words or "it failed with a " .. type(reason) .. " that cannot be shown"
+end
+
 -- Why a token function's results are no token, or nil.
 local function objection(ok, token, seconds)
-  if not ok then return tostring(token) end
-  if token == nil then return seconds ~= nil and tostring(seconds) or "it returned nil" end
+  if not ok then return words_of(token) end
+  if token == nil then return seconds ~= nil and words_of(seconds) or "it returned nil" end
   if type(token) ~= "string" or not token:find("^[!-~]+$") then return "it did not return a token" end
   if seconds ~= nil and not (type(seconds) == "number" and seconds > 0 and seconds < 1e9) then
     return "its second result must be the token's lifetime in seconds"
@@ -65,6 +71,8 @@ local function answer(call, options)
   local ok, token, seconds = callback.call(access_token)
   answering[access_token] = nil
   if not ok and callback.is_interruption(token) then give_way(call, token) end
+  -- As some token services write it, and some token functions hand it on.
+  if type(seconds) == "string" then seconds = tonumber(seconds) or seconds end
   local why = objection(ok, token, seconds)
   if why then
     internal.refuse(call, "access_token: " .. why, true)
