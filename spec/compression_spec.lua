@@ -110,6 +110,21 @@ describe("a compressed response", function()
     end)
   end
 
+  it("that cannot be read leaves an error's status what it is", function()
+    for _, headers in ipairs { JSON .. "Content-Encoding: gzip\r\n", "Content-Type: text/html\r\nContent-Encoding: br\r\n" } do
+      for status, kind in pairs { ["404 Not Found"] = "not_found", ["403 Forbidden"] = "forbidden", ["500 Oops"] = "server" } do
+        local value, err = answered(TEXT, headers, nil, status)
+        assert.is_nil(value)
+        assert.equal(kind, err.kind)
+        assert.equal(tonumber(status:sub(1, 3)), err.status)
+      end
+      -- It is tried again as any other; the server answers no more than once.
+      local _, err = answered(TEXT, headers .. "Retry-After: 60\r\n", nil, "503 Service Unavailable")
+      assert.equal("server", err.kind)
+      assert.equal(60, err.retry_after)
+    end
+  end)
+
   it("is counted as it is unpacked", function()
     local text = '"' .. ("a"):rep(4998) .. '"'
     for _, most in ipairs { 5000, 10 ^ 7 } do

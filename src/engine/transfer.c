@@ -567,12 +567,17 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
   if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
   if (transfer->too_large) return too_large(transfer);
-  if (transfer->body_failure != NULL) return permanent_failure(CALL_NETWORK, transfer->body_failure);
+  long status = 0, proxy_status = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (transfer->body_failure != NULL) {
+    if (status >= 200 && status < 300) return permanent_failure(CALL_NETWORK, transfer->body_failure);
+    /* What the status means holds without the words that came with it. */
+    transfer->reply_body.length = 0;
+    result = CURLE_OK;
+  }
   if (result == CURLE_READ_ERROR) return permanent_failure(CALL_FILE, "a file of the body cannot be read");
   if (result == CURLE_OUT_OF_MEMORY) return permanent_failure(CALL_NO_MEMORY, "not enough memory");
 
-  long status = 0, proxy_status = 0;
-  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
   int repetitions = transfer->repeatable && transfer->starts > 1 ? transfer->starts - 1 : 0;
   if (result == CURLE_OK && transfer->headers_complete)
     return (struct transfer_end){.outcome = RETRY_RESPONSE,
