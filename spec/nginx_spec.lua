@@ -445,6 +445,18 @@ describe("in nginx", function()
       assert.equal(1, counters().token_requests)
     end)
 
+    it("has the descriptors of a burst back soon after it", function()
+      local server = start(SLOW)
+      local function descriptors()
+        return tonumber(nginx.output_of(("ls /proc/%d/fd | wc -l"):format(server:workers()[1])))
+      end
+      assert.equal(200, (server:get "/slow?seconds=0"))
+      -- Only the connections to the service stay: those on which the calls were waited for would keep clients out.
+      local most = descriptors() + 50
+      assert.same({ [200] = 50 }, server:get_many("/slow?seconds=0.5", 50))
+      assert.is_true(eventually(function() return descriptors() <= most end), descriptors() .. " of " .. most)
+    end)
+
     it("loses no request over a reload", function()
       local server = start(SLOW, { workers = 2 })
       local urls = server.url .. "/slow?seconds=0.05&[1-400]"

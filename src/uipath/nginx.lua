@@ -18,7 +18,9 @@ local CONNECT_MS = 1000
 -- The engine keeps the time; this is only for one that does not answer at all.
 local GRACE_MS = 10000
 local LONGEST_MS = 2 ^ 31 - 1
-local IDLE_MS = 60000
+-- A connection without a waiter counts among worker_connections, and nginx does not take it from the pool when clients need one: what a
+-- burst has left must not keep them out for long. To connect anew costs little beside a call.
+local IDLE_MS = 1000
 local POOL_SIZE = 1000
 
 -- Between two looks at a call: a share of the time that it has taken so far, within limits.
