@@ -66,6 +66,7 @@ describe("a call that meets", function()
       assert.equal(row[2], err.kind)
       assert.is_string(err.message)
       if row[3] then assert.is_truthy(err.message:find(row[3], 1, true), err.message) end
+      if row[1]:find "html" then assert.matches("sign%-in", err.hint) end
       assert.matches("^spec/faults_spec.lua:%d+: GET …/fault/", tostring(err))
       assert.is_true(fastest < tenant.LATE, fastest)
       if row[2] == "network" or row[2] == "too_large" then assert.same({}, { err.status, err.body, err.headers }) end

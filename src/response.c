@@ -119,6 +119,12 @@ static bool is_json(const char *type, size_t length) {
 }
 
 /* What the body is, by its Content-Type; without one, by its first character. */
+/* Whether the body begins as an HTML page does. */
+static bool looks_like_html(const struct call_reply *reply) {
+  const char *body = reply->body.data + strspn(reply->body.data, " \t\r\n");
+  return strncasecmp(body, "<!doctype html", 14) == 0 || strncasecmp(body, "<html", 5) == 0;
+}
+
 static enum content content_of(const struct call_reply *reply) {
   size_t length = 0;
   const char *type = find_header(&reply->headers, "Content-Type", &length);
@@ -131,6 +137,7 @@ static enum content content_of(const struct call_reply *reply) {
     return CONTENT_OTHER;
   }
   const char *body = reply->body.data;
+  if (looks_like_html(reply)) return CONTENT_HTML;
   return body[0] == '{' || body[0] == '[' ? CONTENT_JSON : CONTENT_OTHER;
 }
 
@@ -285,6 +292,8 @@ static void add_folders_hint(lua_State *L, const struct call *call) {
   lua_setfield(L, -2, "hint");
 }
 
+static const char hint_page[] = "a sign-in or error page: check base_url, organization, tenant and the path; a PAT may have expired";
+
 /* The value of a good response: pushes value and response, or nil and err. [-0, +2] */
 static void push_success(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
@@ -296,14 +305,13 @@ static void push_success(lua_State *L, const struct call *call, const struct res
   switch (content_of(reply)) {
     case CONTENT_JSON:
       if (!json_decode(L, reply->body.data, reply->body.length, &(struct json_options){.drop_nulls = context->drop_nulls})) {
-        push_decode_failure(L, call, context, NULL);
+        push_decode_failure(L, call, context, looks_like_html(reply) ? hint_page : NULL);
         return;
       }
       break;
     case CONTENT_HTML:
       lua_pushliteral(L, "an HTML page came instead of JSON");
-      push_decode_failure(L, call, context,
-                          "a sign-in or error page: check base_url, organization, tenant and the path; a PAT may have expired");
+      push_decode_failure(L, call, context, hint_page);
       return;
     case CONTENT_OTHER:
       lua_pushlstring(L, reply->body.data, reply->body.length);

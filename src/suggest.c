@@ -42,14 +42,34 @@ static int edit_distance(const char *one, const char *other) {
   return distance[rows][columns];
 }
 
-/* Whether one of the words of a name, or several in a row, are the word: `secret` of client_secret. */
-static bool has_word(const char *name, const char *word) {
-  size_t length = strlen(word);
+#define LEAST_BEGINNING 3 /* letters that may stand for a word */
+
+/* Whether one of the words of a name, or several in a row, are these length letters: `secret` of client_secret; or, where that is allowed,
+   begin with them. */
+static bool has_word(const char *name, const char *word, size_t length, bool beginning_will_do) {
   for (const char *at = name; length > 1 && *at != '\0'; at++) {
     bool begins = at == name || at[-1] == '_';
-    if (begins && strncasecmp(at, word, length) == 0 && (at[length] == '_' || at[length] == '\0')) return true;
+    if (!begins || strncasecmp(at, word, length) != 0) continue;
+    if (at[length] == '_' || at[length] == '\0' || (beginning_will_do && length >= LEAST_BEGINNING)) return true;
   }
   return false;
+}
+
+/* Whether each word of one is the beginning of a word of the other: max_bytes of max_response_bytes, deploy of deployment. */
+static bool has_all_words(const char *name, const char *words) {
+  while (*words != '\0') {
+    size_t length = strcspn(words, "_");
+    if (!has_word(name, words, length, true)) return false;
+    words += length + (words[length] == '_');
+  }
+  return true;
+}
+
+/* Whether the words of a name that is not known say which is meant: they are of it, or it begins with them (timeout of timeout_ms). */
+static bool is_meant(const char *known, const char *name) {
+  size_t length = strlen(known);
+  bool goes_on = strncasecmp(name, known, length) == 0 && name[length] == '_';
+  return goes_on || has_word(known, name, strlen(name), false) || (*name != '\0' && has_all_words(known, name));
 }
 
 /* The name that is nearest, by letters or else by its words; NULL if none is near. */
@@ -66,7 +86,7 @@ static const char *nearest_of(const char *name, const char *const *names) {
   /* Up to a third of the letters may be wrong: more is another word. */
   if (nearest != NULL && nearest_distance <= (int)(strlen(nearest) + 1) / 3) return nearest;
   for (; *names != NULL; names++)
-    if (has_word(*names, name)) return *names;
+    if (is_meant(*names, name)) return *names;
   return NULL;
 }
 
