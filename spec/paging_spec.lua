@@ -366,6 +366,7 @@ describe("a server that", function()
     plain = { 1000, 10 }, relative = { 1000, 10 }, absolute = { 1000, 10 }, empty_page = { 1000, 11 }, ["capped/30"] = { 1000, 34 },
     ["capped/100"] = { 1000, 10 }, ["uncounted/30"] = { 1000, 38 }, ["uncounted/100"] = { 1000, 14 }, ["uncounted/1000"] = { 1000, 14 },
     overcounted = { 1000, 11 }, undercounted = { 1000, 11 }, ["counts/450"] = { 1000, 11 }, ["counts/2000"] = { 1000, 20 },
+    ["counts/5/30"] = { 1000, 36 }, ["counts/0/30"] = { 1000, 36 }, ["counts/-1/30"] = { 1000, 38 },
   } do
     it("is " .. name .. " loses nothing", function()
       assert.equal(expected[1], (walk(faulty, fault(name), { page_size = 100 })))
@@ -476,6 +477,7 @@ describe("a walk raises at once for", function()
     { "a count that is no boolean", { count = "yes" }, "count must be true or false" },
     { "a body", { body = "x" }, "unknown option 'body'" },
     { "paging in $ options", { ["$top"] = 5 }, "'top' is the walk's own" },
+    { "paging in the query", { query = { ["$skip"] = 5 } }, "'skip' is the walk's own" },
   } do
     it(row[1], function()
       for _, method in ipairs { "each", "pages", "collect", "count" } do
@@ -491,6 +493,10 @@ describe("a walk raises at once for", function()
     local ok, message = pcall(client.each, client, "odata/Machines?$top=5")
     assert.is_false(ok)
     assert.is_truthy(message:find("'top' is the walk's own", 1, true), message)
+    -- Where the walk writes into the query itself, the first page would have begun there, and the second where it said.
+    ok, message = pcall(client.each, client, "api/Folders/GetAllForCurrentUser", { query = { skip = 5 } })
+    assert.is_false(ok)
+    assert.is_truthy(message:find("'skip' is the walk's own", 1, true), message)
   end)
 
   it("by and skip where there is no such thing", function()

@@ -45,7 +45,7 @@ function envelope.read(value)
     if is_list(rows) then
       local total = form.total and form.total(value)
       return {
-        rows = rows, total = type(total) == "number" and total or nil,
+        rows = rows, total = type(total) == "number" and total >= 0 and total or nil, -- -1 says that it was not counted
         link = form.link and text(value[form.link]), token = form.token and text(value[form.token]),
       }
     end

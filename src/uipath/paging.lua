@@ -123,7 +123,9 @@ local function new_walk(client, path, options)
   if not walk.service.counts then walk.options.count = options.count end
   for _, name in ipairs { walk.service.size, walk.service.offset, walk.service.token } do
     local with_dollar = "$" .. name
-    if internal.has_parameter(url or "", name) or internal.has_parameter(url or "", with_dollar) or options[with_dollar] ~= nil then
+    local query = type(options.query) == "table" and options.query or {}
+    if internal.has_parameter(url or "", name) or internal.has_parameter(url or "", with_dollar) or options[with_dollar] ~= nil
+      or query[name] ~= nil or query[with_dollar] ~= nil then
       internal.raise(("'%s' is the walk's own: give limit, page_size and skip instead"):format(name))
     end
   end
@@ -345,8 +347,8 @@ function Walk:continue_by_offset(slot)
   end
   self:remember(slot)
   self.was_short = received < slot.asked
-  if self.counted_end and next_offset > self.counted_end and received >= slot.asked then
-    -- There is more than was counted; how much, an empty page will tell.
+  if self.counted_end and next_offset > self.counted_end then
+    -- There is more than was counted, on a page that may be short for being capped; how much, an empty page will tell.
     self.counted_end, self.miscounted = nil, true
   end
   if next_offset >= self:finish() then

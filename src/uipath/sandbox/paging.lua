@@ -122,8 +122,8 @@ function sets.overcounted() return plain(TOTAL, TOTAL + 10) end
 -- undercounted: the count says ten rows less than there are.
 function sets.undercounted() return plain(TOTAL, TOTAL - 10) end
 
--- counts/NUMBER: the count says so many rows.
-function sets.counts(number) return plain(TOTAL, tonumber(number)) end
+-- counts/NUMBER[/CAP]: the count says so many rows; no page has more than CAP.
+function sets.counts(number, cap) return plain(tonumber(cap) or TOTAL, tonumber(number)) end
 
 -- growing/KEY: with every request there is one more row at the front.
 function sets.growing(key)
