@@ -122,11 +122,12 @@ install: module ## install under PREFIX (DESTDIR is honoured)
 # As a shell's word. What the user's own variables say comes after it; LUA_PATH_5_4 is read before LUA_PATH changes, which LuaJIT has alone.
 TREE = '$(subst ','\'',$(CURDIR))'
 
-shell-env: ## print what lets lua5.4 and luajit find the module in this tree
+shell-env: ## print what lets lua5.4 and luajit find the module in this tree, and the shell luipath
 	@:$(info export LUA_PATH_5_4=$(TREE)'/src/?.lua;'"$${LUA_PATH_5_4:-$${LUA_PATH:-;;}}")
 	@:$(info export LUA_CPATH_5_4=$(TREE)'/build/lua5.4$(VARIANT)/?.so;'"$${LUA_CPATH_5_4:-$${LUA_CPATH:-;;}}")
 	@:$(info export LUA_PATH=$(TREE)'/src/?.lua;'"$${LUA_PATH:-;;}")
 	@:$(info export LUA_CPATH=$(TREE)'/build/luajit$(VARIANT)/?.so;'"$${LUA_CPATH:-;;}")
+	@:$(info export PATH=$(TREE)'/src':"$$PATH")
 
 rock-vars: ## print what luarocks must be told on Debian, whose headers are in folders of their own
 	@command -v $(firstword $(CC)) >/dev/null || { echo 'rock-vars: there is no $(firstword $(CC)): run `make run` first, which installs it' >&2; exit 1; }

@@ -70,11 +70,12 @@ describe("make", function()
       tree="$F/it's a \$tree"
       mkdir -p "$tree/build" && cp -r Makefile src "$tree" && ln -s "$MODULES" "$tree/build/$LUA" &&
       echo 'return "mine"' >"$F/mine.lua" && cd "$tree" && export LUA_PATH="$F/?.lua;;" && eval "$(make -s shell-env)" && cd / &&
-      $LUA -e 'print(require("uipath")._VERSION, (require "mine"), require("uipath.errors") ~= nil)']]
-    assert.equal("uipath 0.1.0\tmine\ttrue\n", text)
+      $LUA -e 'print(require("uipath")._VERSION, (require "mine"), require("uipath.errors") ~= nil)' && command -v luipath]]
+    assert.matches("^uipath 0.1.0\tmine\ttrue\n/[^\n]*/it's a $tree/src/luipath\n$", text)
     for _, other in ipairs { "lua5.4", "luajit" } do
       assert.matches("^export LUA_PATH_5_4=[^\n]*\nexport LUA_CPATH_5_4=[^\n]*/build/lua5.4/%?%.so;[^\n]*\n"
-        .. "export LUA_PATH=[^\n]*\nexport LUA_CPATH=[^\n]*/build/luajit/%?%.so;[^\n]*\n$", (run("make -s LUA=" .. other .. " shell-env")))
+        .. "export LUA_PATH=[^\n]*\nexport LUA_CPATH=[^\n]*/build/luajit/%?%.so;[^\n]*\n"
+        .. "export PATH=[^\n]*/src':\"$PATH\"\n$", (run("make -s LUA=" .. other .. " shell-env")))
     end
   end)
 
