@@ -430,6 +430,13 @@ describe("a server that", function()
     assert.equal("usage", err.kind)
   end)
 
+  it("links to what is no URL, or has no key, ends when what came has been read", function()
+    local number, err = walk_until_error(faulty, fault "no_url")
+    assert.same({ 100, "decode", 100, "the nextLink is no URL" }, { number, err.kind, err.delivered, err.message })
+    number, err = walk_until_error(faulty, fault "plain", { page_size = 100, by = "Missing" })
+    assert.same({ 100, "decode", 100, "by: a row has no Missing" }, { number, err.kind, err.delivered, err.message })
+  end)
+
   it("dies on page 7 has its first six read", function()
     local number, err = walk_until_error(faulty, fault "dies/7", { page_size = 100 })
     assert.equal(600, number)

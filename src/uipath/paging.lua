@@ -282,7 +282,7 @@ end
 -- A page with a link to the next: the server pages by its own rules, and knows best.
 function Walk:follow(slot, link)
   local url = internal.resolve(slot.url, link)
-  if not url then self:complain(slot, "the nextLink is no URL") end
+  if not url then return self:complain_later(slot, "the nextLink is no URL") end
   if self.link and self.previous and envelope.holds(slot.rows, self.previous, 1) then
     self:complain(slot, "the nextLink leads to the same page again, after %d rows", self.delivered)
   end
@@ -319,7 +319,7 @@ function Walk:continue_by_key(slot, total)
   local number = #rows
   if number == 0 or (total and total <= number) then return self:stop() end
   local key = rows[number][self.by]
-  if key == nil or key == uipath.null then self:complain(slot, "by: a row has no %s", self.by) end
+  if key == nil or key == uipath.null then return self:complain_later(slot, "by: a row has no %s", self.by) end
   local last = self.last_value
   local is_greater = last == nil or key ~= last
   if type(key) == "number" and type(last) == "number" then is_greater = key > last end

@@ -98,6 +98,11 @@ function sets.itself()
   return page(skip + 1, skip + PAGE, { ["@odata.nextLink"] = absolute("127.0.0.1", skip) })
 end
 
+-- no_url: nextLinks that are no URL.
+function sets.no_url()
+  return linked(function() return "http://[" end)
+end
+
 -- empty_page: as absolute, with one page more in the middle that has a nextLink and no rows.
 function sets.empty_page()
   local skip = asked()
