@@ -20,7 +20,7 @@ local uipath = {}
 ---@field client_id? string|false `UIPATH_CLIENT_ID`: the external application's App ID
 ---@field client_secret? string|false `UIPATH_CLIENT_SECRET`: its App Secret
 ---@field scope? string|string[]|false `UIPATH_AUTH_SCOPES`: space-separated, or a list
----@field access_token? string|(fun(): string?, (number|string)?)|false `UIPATH_PAT`: a token, or a function returning `token [, expires_in]`
+---@field access_token? string|(fun(): string?, (number|string)?)|false `UIPATH_PAT`: a token, or a function giving `token [, expires_in]`
 ---@field base_url? string|false `UIPATH_URI`; default `https://cloud.uipath.com`
 ---@field identity_url? string|false `UIPATH_IDENTITY_URI`; default `{base_url}/{organization}/identity_`
 ---@field deployment? "cloud"|"suite"|"standalone"|false `UIPATH_DEPLOYMENT`; default `"cloud"`
