@@ -117,7 +117,8 @@ install: module ## install under PREFIX (DESTDIR is honoured)
 	install -m 755 $(BUILD)/uipath.so '$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/uipath.so'
 	for file in $(LUA_FILES); do \
 	  install -D -m 644 "src/$$file" '$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/'"$$file" || exit 1; done
-	if [ -f src/luipath ]; then install -D -m 755 src/luipath '$(DESTDIR)$(PREFIX)/bin/luipath'; fi
+	[ $(LUA) = luajit ] && [ -e '$(DESTDIR)$(PREFIX)/bin/luipath' ] || { install -D -m 755 src/luipath '$(DESTDIR)$(PREFIX)/bin/luipath' && \
+	  sed '1s/lua5.4/$(LUA)/' src/luipath >'$(DESTDIR)$(PREFIX)/bin/luipath'; }
 
 # As a shell's word. What the user's own variables say comes after it; LUA_PATH_5_4 is read before LUA_PATH changes, which LuaJIT has alone.
 TREE = '$(subst ','\'',$(CURDIR))'
@@ -146,7 +147,7 @@ run: ## build, and list the machines of the tenant that UIPATH_* names, or of th
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec $(LUA) examples/list_machines.lua
 
 run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and show its replies
-	@spec/support/packages run test
+	@spec/support/packages run nginx
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec luajit examples/nginx/run.lua
 

@@ -13,6 +13,8 @@ description = {
 supported_platforms = { "unix" }
 dependencies = { "lua >= 5.1", "lua-cjson" }
 external_dependencies = { CURL = { header = "curl/curl.h" }, ZLIB = { header = "zlib.h" } }
+-- luipath has the interpreter in its first line; LuaRocks would write that of the last installation there.
+deploy = { wrap_bin_scripts = false }
 build = {
   type = "builtin",
   install = { bin = { "src/luipath" } },

@@ -1,26 +1,14 @@
 #include "lazy.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-/* Whether the module's file can be found. [-0, +0] */
-static bool is_installed(lua_State *L, const char *module) {
-  lua_getglobal(L, "package");
-  lua_getfield(L, -1, "searchpath");
-  lua_pushstring(L, module);
-  lua_getfield(L, -3, "path");
-  lua_call(L, 2, 1);
-  bool found = !lua_isnil(L, -1);
-  lua_pop(L, 2);
-  return found;
-}
-
-/* __index(table, name): upvalue 1 is the list of names. The value is kept in the table. */
+/* __index(table, name): upvalue 1 is the list of names. The value is kept in the table. A module that cannot be had raises, as require does: it
+   is a part of ours. */
 static int look_up(lua_State *L) {
   const struct lazy_name *each = lua_touserdata(L, lua_upvalueindex(1));
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   while (each->name != NULL && strcmp(each->name, name) != 0) each++;
-  if (each->name == NULL || !is_installed(L, each->module)) return 0;
+  if (each->name == NULL) return 0;
   lua_getglobal(L, "require");
   lua_pushstring(L, each->module);
   lua_call(L, 1, 1);
@@ -36,7 +24,6 @@ static int list_names(lua_State *L) {
   int count = 0;
   lua_newtable(L);
   for (const struct lazy_name *each = lua_touserdata(L, lua_upvalueindex(1)); each->name != NULL; each++) {
-    if (!is_installed(L, each->module)) continue;
     lua_pushstring(L, each->name);
     lua_rawseti(L, -2, ++count);
   }

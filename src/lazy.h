@@ -9,8 +9,7 @@ struct lazy_name {
   const char *module; /* what require takes */
 };
 
-/* Gives the table on top a metatable by which these names (static) are looked up in their modules; a name whose module is not installed is nil.
-   The metatable's `names` lists them.
+/* Gives the table on top a metatable by which these names (static) are looked up in their modules, which raises where one cannot be read. The metatable's `names` lists them.
    [-0, +0] */
 void lazy_add(lua_State *L, const struct lazy_name *names);
 
