@@ -142,7 +142,7 @@ describe("an error about a folder", function()
   it("says how to name one where none was named", function()
     for _, shape in ipairs { "orchestrator", "folder_required" } do
       local _, err = client:get("fault/error/" .. shape)
-      assert.equal('give a folder: { folder = "Shared" }, or client:folder("Shared")', err.hint)
+      assert.equal('give a folder: { folder = "Shared" }, or client:folder("Shared"); in the shell --folder Shared', err.hint)
     end
   end)
 end)

@@ -73,7 +73,7 @@ local FOLDER_HEADERS = {
 function hints.folder(sent)
   local name, value = (sent or ""):match "^(%S+): (.*)$"
   local form = name and FOLDER_HEADERS[name:lower()]
-  if not form then return 'give a folder: { folder = "Shared" }, or client:folder("Shared")' end
+  if not form then return 'give a folder: { folder = "Shared" }, or client:folder("Shared"); in the shell --folder Shared' end
   local as = form:format(value)
   if value:find "^%d+$" and form:find "path" then as = as .. " (an id would be a number, without quotes)" end
   return ("the folder was sent as %s: check that it is there, and that the application is assigned to it"):format(as)

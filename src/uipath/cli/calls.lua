@@ -66,11 +66,13 @@ local function drop_last(rows, limit)
   return true
 end
 
+local function rows_in_words(number) return number == 1 and "1 row" or number .. " rows" end
+
 local function say_more(rows, more, total, parsed)
   if total and total > #rows + (parsed.skip or 0) then
-    report.note(("%d rows of %d: --all walks all of them"):format(#rows, total))
+    report.note(("%s of %d: --all walks all of them"):format(rows_in_words(#rows), total))
   elseif more then
-    report.note(("%d rows, and there are more: --all walks them"):format(#rows))
+    report.note(rows_in_words(#rows) .. ", and there are more: --all walks them")
   elseif more == nil and #rows > 0 and #rows % page_cap(parsed.path) == 0 then
     report.note(("%d rows, a full page: there may be more (--all)"):format(#rows))
   end
