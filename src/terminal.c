@@ -17,11 +17,15 @@
 
 #define HOOK_INSTRUCTIONS 1000 /* between two looks at whether Ctrl-C was pressed */
 #define LONGEST_READ 4096
+/* So long may go on what has caught the error that Ctrl-C raised, to clean up; then it is raised again, as a loop around pcall may have
+   swallowed it. */
+#define PEACE_MS 500
 
 __attribute__((visibility("default"))) int luaopen_uipath_terminal(lua_State *L);
 
 static volatile sig_atomic_t interrupted; /* how often Ctrl-C was pressed since it was last looked at */
 static volatile sig_atomic_t resized;
+static int64_t raised_ms;           /* monotonic, when Ctrl-C last raised an error in what runs still; 0: not */
 static lua_State *volatile running; /* what is to be interrupted: the state that terminal.run runs in, or NULL */
 static int wake_reader = -1;        /* a pipe into which each signal writes, so that none is missed before a poll */
 static int wake_writer = -1;
@@ -30,19 +34,34 @@ static int wake_writer = -1;
 /* Ctrl-C in running code                                                   */
 /* ======================================================================== */
 
+static void interrupt_now(lua_State *L, lua_Debug *activation);
+
+/* Has the state interrupted at its next instruction: the one thing that a signal may do to a state, as in lua.c. */
+static void interrupt_soon(lua_State *L) {
+  lua_sethook(L, interrupt_now, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
 /* Looks whether Ctrl-C was pressed, now and then. Coroutines have this hook from whoever made them. */
 static void look_for_interrupt(lua_State *L, lua_Debug *activation) {
   (void)activation;
-  if (interrupted > 0 && running != NULL) luaL_error(L, "interrupted!");
+  if (running == NULL) return;
+  if (raised_ms != 0 && clock_monotonic_ms() - raised_ms > PEACE_MS) {
+    /* As if it had been pressed again: raised at each instruction, until all is left. */
+    interrupted = 2;
+    interrupt_soon(running);
+    interrupt_soon(L);
+  }
+  if (interrupted > 0) luaL_error(L, "interrupted!");
 }
 
 static void set_usual_hook(lua_State *L) {
   lua_sethook(L, look_for_interrupt, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
 }
 
-/* Raises at once: set by the signal. What catches the error may clean up in peace, unless Ctrl-C is pressed again. */
+/* Raises at once: set by the signal. What catches the error may clean up in peace for a while, unless Ctrl-C is pressed again. */
 static void interrupt_now(lua_State *L, lua_Debug *activation) {
   (void)activation;
+  raised_ms = clock_monotonic_ms();
   if (interrupted <= 1) {
     interrupted = 0;
     set_usual_hook(L);
@@ -54,6 +73,7 @@ static void interrupt_now(lua_State *L, lua_Debug *activation) {
 static int run(lua_State *L) {
   luaL_checkany(L, 1);
   interrupted = 0;
+  raised_ms = 0;
   set_usual_hook(L);
   running = L;
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
@@ -74,8 +94,7 @@ static void on_signal(int number) {
   if (number == SIGINT) {
     if (interrupted < 2) interrupted++;
     lua_State *L = running;
-    /* As lua.c does: setting a hook is the one thing that a signal may do to a state. */
-    if (L != NULL) lua_sethook(L, interrupt_now, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    if (L != NULL) interrupt_soon(L);
   } else if (number == SIGWINCH) {
     resized = 1;
   }
