@@ -23,7 +23,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 # Recursive, so that they are asked for only once the packages are there.
 LUA_INCLUDE = $(shell pkg-config --cflags $(LUA_PACKAGE))
 LUA_LIBS    = $(shell pkg-config --libs $(LUA_PACKAGE))
-ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib)
+ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib libdeflate)
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(OPTIMISE) -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS)
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 
@@ -51,7 +51,7 @@ LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort
 define CHECK_TOOLS
 missing=; \
 for command in $(firstword $(CC)) pkg-config; do command -v $$command >/dev/null || missing="$$missing $$command"; done; \
-for library in libcurl zlib $(LUA_PACKAGE); do \
+for library in libcurl zlib libdeflate $(LUA_PACKAGE); do \
   pkg-config --exists $$library 2>/dev/null || missing="$$missing $$library(development files)"; done; \
 [ -z "$$missing" ] || { echo "Missing:$$missing. Run \`make run\` first, which installs what is needed." >&2; exit 1; }
 endef

@@ -12,7 +12,7 @@ description = {
 }
 supported_platforms = { "unix" }
 dependencies = { "lua >= 5.1", "lua-cjson" }
-external_dependencies = { CURL = { header = "curl/curl.h" }, ZLIB = { header = "zlib.h" } }
+external_dependencies = { CURL = { header = "curl/curl.h" }, ZLIB = { header = "zlib.h" }, DEFLATE = { header = "libdeflate.h" } }
 -- luipath has the interpreter in its first line; LuaRocks would write that of the last installation there.
 deploy = { wrap_bin_scripts = false }
 build = {
@@ -21,9 +21,9 @@ build = {
   modules = {
     uipath = {
       defines = { "_GNU_SOURCE" },
-      incdirs = { "$(CURL_INCDIR)", "$(ZLIB_INCDIR)" },
-      libdirs = { "$(CURL_LIBDIR)", "$(ZLIB_LIBDIR)" },
-      libraries = { "curl", "z", "pthread" },
+      incdirs = { "$(CURL_INCDIR)", "$(ZLIB_INCDIR)", "$(DEFLATE_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)", "$(ZLIB_LIBDIR)", "$(DEFLATE_LIBDIR)" },
+      libraries = { "curl", "z", "deflate", "pthread" },
       sources = {
         "src/body.c",
         "src/call_object.c",

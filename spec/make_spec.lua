@@ -33,7 +33,8 @@ describe("make", function()
       local make = "make -s LUA=$LUA BUILD=$F/build " .. target
       expect_line("Missing: no-such-compiler." .. said, make .. " CC=no-such-compiler")
       local no_headers = "PKG_CONFIG_LIBDIR=/nonexistent " .. make
-      expect_line(("Missing: libcurl(development files) zlib(development files) %s(development files).%s"):format(lua, said), no_headers)
+      expect_line(("Missing: libcurl(development files) zlib(development files) libdeflate(development files) %s(development files).%s")
+        :format(lua, said), no_headers)
     end
   end)
 
