@@ -117,8 +117,10 @@ install: module ## install under PREFIX (DESTDIR is honoured)
 	install -m 755 $(BUILD)/uipath.so '$(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)/uipath.so'
 	for file in $(LUA_FILES); do \
 	  install -D -m 644 "src/$$file" '$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/'"$$file" || exit 1; done
-	[ $(LUA) = luajit ] && [ -e '$(DESTDIR)$(PREFIX)/bin/luipath' ] || { install -D -m 755 src/luipath '$(DESTDIR)$(PREFIX)/bin/luipath' && \
-	  sed '1s/lua5.4/$(LUA)/' src/luipath >'$(DESTDIR)$(PREFIX)/bin/luipath'; }
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	@# Where both Luas have the module, luipath runs in Lua 5.4.
+	cd '$(DESTDIR)$(PREFIX)/bin'; if [ $(LUA) != luajit ] || [ ! -e luipath ]; then \
+	  sed '1s/lua5.4/$(LUA)/' $(TREE)/src/luipath >luipath && chmod 755 luipath; fi
 
 # As a shell's word. What the user's own variables say comes after it; LUA_PATH_5_4 is read before LUA_PATH changes, which LuaJIT has alone.
 TREE = '$(subst ','\'',$(CURDIR))'

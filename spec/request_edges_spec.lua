@@ -239,3 +239,21 @@ describe("a multipart body", function()
     end)
   end
 end)
+
+describe("a sign-in page", function()
+  it("is told as such even where nothing says that it is HTML", function()
+    local server = assert(require("socket").bind("127.0.0.1", 0))
+    local _, port = server:getsockname()
+    local client_of_it = uipath.connect(tenant.fault_options(sandbox, { base_url = "http://127.0.0.1:" .. port }))
+    local call = client_of_it:start("GET", "api/X", { timeout = 5 })
+    local connection = assert(server:accept())
+    repeat until connection:receive "*l" == ""
+    connection:send "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\n<!DOCTYPE html><html></html>"
+    connection:close()
+    server:close()
+    local value, err = call:wait()
+    assert.is_nil(value)
+    assert.equal("decode", err.kind)
+    assert.matches("sign%-in", err.hint)
+  end)
+end)

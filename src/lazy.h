@@ -9,8 +9,8 @@ struct lazy_name {
   const char *module; /* what require takes */
 };
 
-/* Gives the table on top a metatable by which these names (static) are looked up in their modules, which raises where one cannot be read. The metatable's `names` lists them.
-   [-0, +0] */
+/* Gives the table on top a metatable by which these names (static) are looked up in their modules, which raises where one cannot be read.
+   The metatable's `names` lists them. [-0, +0] */
 void lazy_add(lua_State *L, const struct lazy_name *names);
 
 #endif

@@ -118,13 +118,13 @@ static bool is_json(const char *type, size_t length) {
          (length >= 5 && strncasecmp(type + length - 5, "+json", 5) == 0);
 }
 
-/* What the body is, by its Content-Type; without one, by its first character. */
 /* Whether the body begins as an HTML page does. */
 static bool looks_like_html(const struct call_reply *reply) {
   const char *body = reply->body.data + strspn(reply->body.data, " \t\r\n");
   return strncasecmp(body, "<!doctype html", 14) == 0 || strncasecmp(body, "<html", 5) == 0;
 }
 
+/* What the body is, by its Content-Type; without one, by how it begins. */
 static enum content content_of(const struct call_reply *reply) {
   size_t length = 0;
   const char *type = find_header(&reply->headers, "Content-Type", &length);

@@ -10,6 +10,7 @@
 #include "engine/text.h"
 
 #define LONGEST_NAME 40 /* longer ones are misspelt beyond help */
+#define LEAST_BEGINNING 3 /* letters of a word that may stand for it */
 
 /* Whether two characters are equal but for the case of ASCII letters. */
 static bool same_letter(char one, char other) {
@@ -42,24 +43,21 @@ static int edit_distance(const char *one, const char *other) {
   return distance[rows][columns];
 }
 
-#define LEAST_BEGINNING 3 /* letters that may stand for a word */
-
-/* Whether one of the words of a name, or several in a row, are these length letters: `secret` of client_secret; or, where that is allowed,
-   begin with them. */
-static bool has_word(const char *name, const char *word, size_t length, bool beginning_will_do) {
+/* Whether one of the words of a name is these length letters or, where they are enough to tell, begins with them. */
+static bool has_word(const char *name, const char *word, size_t length) {
   for (const char *at = name; length > 1 && *at != '\0'; at++) {
     bool begins = at == name || at[-1] == '_';
     if (!begins || strncasecmp(at, word, length) != 0) continue;
-    if (at[length] == '_' || at[length] == '\0' || (beginning_will_do && length >= LEAST_BEGINNING)) return true;
+    if (at[length] == '_' || at[length] == '\0' || length >= LEAST_BEGINNING) return true;
   }
   return false;
 }
 
-/* Whether each word of one is the beginning of a word of the other: max_bytes of max_response_bytes, deploy of deployment. */
+/* Whether all the words of one are words of the other: `secret` of client_secret, max_bytes of max_response_bytes, `deploy` of deployment. */
 static bool has_all_words(const char *name, const char *words) {
   while (*words != '\0') {
     size_t length = strcspn(words, "_");
-    if (!has_word(name, words, length, true)) return false;
+    if (!has_word(name, words, length)) return false;
     words += length + (words[length] == '_');
   }
   return true;
@@ -69,7 +67,7 @@ static bool has_all_words(const char *name, const char *words) {
 static bool is_meant(const char *known, const char *name) {
   size_t length = strlen(known);
   bool goes_on = strncasecmp(name, known, length) == 0 && name[length] == '_';
-  return goes_on || has_word(known, name, strlen(name), false) || (*name != '\0' && has_all_words(known, name));
+  return goes_on || (*name != '\0' && has_all_words(known, name));
 }
 
 /* The name that is nearest, by letters or else by its words; NULL if none is near. */

@@ -63,13 +63,6 @@ local function resident(pid)
   return tonumber(nginx.output_of(("sed -n 's/VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/%d/status"):format(pid)))
 end
 
-local function read_file(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 -- The worker's descriptors: how many in all, and how many of them are connections of clients, connections to the service, and the engine's
 -- ends of those on which calls are waited for.
 local function descriptors(server)
@@ -83,15 +76,16 @@ local function descriptors(server)
   end
   local function count(kind) counts[kind] = counts[kind] + 1 end
   local port, service_port = tonumber(server.url:match "%d+$"), tonumber(sandbox.fault_url:match "%d+$")
-  for local_port, remote_port, state, inode in read_file(("/proc/%d/net/tcp"):format(pid))
-    :gmatch "%d+: %x+:(%x+) %x+:(%x+) (%x+) %S+ %S+ %S+ +%d+ +%d+ (%d+)" do
-    local listens = state == "0A"
-    if own[inode] and not listens and tonumber(local_port, 16) == port then count "clients" end
-    if own[inode] and not listens and tonumber(remote_port, 16) == service_port then count "service" end
+  for line in io.lines(("/proc/%d/net/tcp"):format(pid)) do
+    local local_port, remote_port, state, inode = line:match "%d+: %x+:(%x+) %x+:(%x+) (%x+) %S+ %S+ %S+ +%d+ +%d+ (%d+)"
+    if own[inode or ""] and state ~= "0A" then -- which listens
+      if tonumber(local_port, 16) == port then count "clients" end
+      if tonumber(remote_port, 16) == service_port then count "service" end
+    end
   end
   -- State 03 is connected; only the accepting end has a path.
-  for inode in read_file(("/proc/%d/net/unix"):format(pid)):gmatch "%x+ 03 +(%d+) /" do
-    if own[inode] then count "waiters" end
+  for line in io.lines(("/proc/%d/net/unix"):format(pid)) do
+    if own[line:match "%x+ 03 +(%d+) /" or ""] then count "waiters" end
   end
   return counts
 end

@@ -49,11 +49,9 @@ static bool unpack_whole(const struct gunzip_input *input, struct buffer *into, 
 
 enum gunzip_result gunzip(struct gunzip *gunzip, struct gunzip_input *input, struct buffer *into, size_t most, size_t at_once) {
   z_stream *stream = &gunzip->stream;
-  bool is_first = !gunzip->begun;
   size_t until = into->length + smaller(at_once, SIZE_MAX - into->length);
-  if (is_first && inflateInit2(stream, GZIP_WINDOW) != Z_OK) return GUNZIP_NO_MEMORY;
-  gunzip->begun = true;
-  if (is_first && input->is_all) {
+  if (input->length == 0 && gunzip->is_whole) return GUNZIP_OK;
+  if (!gunzip->begun && input->is_all) {
     size_t needed = announced(input->bytes, input->length, most);
     if (!make_room(into, needed)) return GUNZIP_NO_MEMORY;
     if (needed <= at_once && into->length <= most && unpack_whole(input, into, most)) {
@@ -62,7 +60,8 @@ enum gunzip_result gunzip(struct gunzip *gunzip, struct gunzip_input *input, str
       return GUNZIP_OK;
     }
   }
-  if (input->length == 0 && gunzip->is_whole) return GUNZIP_OK;
+  if (!gunzip->begun && inflateInit2(stream, GZIP_WINDOW) != Z_OK) return GUNZIP_NO_MEMORY;
+  gunzip->begun = true;
   do {
     if (into->length >= until) return GUNZIP_MORE;
     /* A further member follows the one that is over. */

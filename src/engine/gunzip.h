@@ -17,7 +17,7 @@ enum gunzip_result { GUNZIP_OK, GUNZIP_MORE, GUNZIP_TOO_LARGE, GUNZIP_BROKEN, GU
 /* All zero: nothing has come yet. */
 struct gunzip {
   z_stream stream;
-  bool begun;
+  bool begun;    /* zlib has been set up: for what libdeflate does not do in one go */
   bool is_whole; /* what has come so far is a whole: it may end here */
 };
 

@@ -143,7 +143,9 @@ void loop_turn(struct loop *loop) {
   /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
      transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
      good. So they are all run once more. */
-  loop->has_started = loop->packed == NULL || loop->packed->transfer.gunzip.begun;
+  bool has_long_one = loop->packed != NULL && loop->packed->transfer.gunzip.begun;
+  /* What has come is passed on before more is read; between the pieces of a long one the network goes on. */
+  loop->has_started = loop->packed == NULL || has_long_one;
   while (loop->has_started) {
     loop->has_started = false;
     curl_multi_perform(loop->multi, &running);

@@ -106,9 +106,10 @@ local function new_walk(client, path, options)
   for name, value in pairs(options) do
     if not OWN[name] then walk.options[name] = value end
   end
+  local query = type(options.query) == "table" and options.query or {}
   if walk.service.in_query then
     walk.query = {}
-    for name, value in pairs(type(options.query) == "table" and options.query or {}) do walk.query[name] = value end
+    for name, value in pairs(query) do walk.query[name] = value end
   end
   local limit, top = whole_number(options, "limit", 0), whole_number(options, "top", 0)
   if limit and top then internal.raise("limit and top mean the same here: give one of them") end
@@ -123,7 +124,6 @@ local function new_walk(client, path, options)
   if not walk.service.counts then walk.options.count = options.count end
   for _, name in ipairs { walk.service.size, walk.service.offset, walk.service.token } do
     local with_dollar = "$" .. name
-    local query = type(options.query) == "table" and options.query or {}
     if internal.has_parameter(url or "", name) or internal.has_parameter(url or "", with_dollar) or options[with_dollar] ~= nil
       or query[name] ~= nil or query[with_dollar] ~= nil then
       internal.raise(("'%s' is the walk's own: give limit, page_size and skip instead"):format(name))
