@@ -143,7 +143,7 @@ ifeq ($(LUA),luajit)
 	  echo "LUA_INCDIR=$$folder"
 endif
 
-run: ## build, and list the machines of the tenant that UIPATH_* names, or of the bundled sandbox
+run: ## build, and list the machines of the tenant that UIPATH_* or a profile names, or of the bundled sandbox
 	@spec/support/packages run
 	@$(MAKE) -s --no-print-directory module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec $(LUA) examples/list_machines.lua

@@ -430,6 +430,13 @@ static int internal_prefetch(lua_State *L) {
   return 1;
 }
 
+/* tenant_origin(options) → what names the tenant, as a phrase; nil: nothing does */
+static int internal_tenant_origin(lua_State *L) {
+  lua_settop(L, 1);
+  options_push_tenant_origin(L, 1);
+  return 1;
+}
+
 /* start_token(client) and start_access_token(client) → a call whose results are those of client:token() and client:access_token() */
 static int internal_start_token(lua_State *L) {
   return call_start_token(L, token_results);
@@ -443,7 +450,8 @@ void client_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"prefetch", internal_prefetch},       {"method", internal_method},
       {"now", internal_now},                 {"start_token", internal_start_token},
-      {"start_access_token", internal_start_access_token}, {NULL, NULL},
+      {"start_access_token", internal_start_access_token},
+      {"tenant_origin", internal_tenant_origin}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }
@@ -458,7 +466,7 @@ void client_open(lua_State *L) {
   };
   static const struct lazy_name later[] = {
       {"each", "uipath.paging"},     {"pages", "uipath.paging"},    {"collect", "uipath.paging"},     {"count", "uipath.paging"},
-      {"can", "uipath.catalogue"},   {"describe", "uipath.catalogue"}, {"download", "uipath.download"}, {NULL, NULL},
+      {"can", "uipath.catalogue"},   {"describe", "uipath.catalogue"}, {NULL, NULL},
   };
   luaL_newmetatable(L, METATABLE);
   lua_pushliteral(L, METATABLE);
