@@ -7,6 +7,8 @@ endif
 PREFIX   ?= /usr/local
 OPTIMISE ?= -O2 -g
 SANITIZE ?=
+# -Werror in the project's own checks: a later compiler's new warning is not to stop a user's build.
+WERROR   ?=
 VARIANT   = $(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
 BUILD    ?= build/$(LUA)$(VARIANT)
 comma    := ,
@@ -19,19 +21,18 @@ else
   LUA_VERSION := 5.4
 endif
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 # Recursive, so that they are asked for only once the packages are there.
 LUA_INCLUDE = $(shell pkg-config --cflags $(LUA_PACKAGE))
 LUA_LIBS    = $(shell pkg-config --libs $(LUA_PACKAGE))
-ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib libdeflate)
+ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib libdeflate) -lm
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(OPTIMISE) -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS)
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 
 ifeq ($(shell uname -s),Darwin)
   MODULE_FLAGS := -bundle -undefined dynamic_lookup
 else
-  # nodelete: the engine's thread must not lose its code when a Lua state that loaded the module closes.
-  MODULE_FLAGS := -shared -Wl,-z,nodelete
+  MODULE_FLAGS := -shared
 endif
 
 # What knows nothing of Lua: the C tests are linked with these alone.

@@ -23,6 +23,20 @@ local function machines_with(folder)
     :format(folder, version, folder, version, lua, program))
 end
 
+-- Closes a Lua state that has loaded what is installed below `folder`, and looks for its code in the
+-- process then: the engine's thread and what runs at the end of a process are in it.
+local function code_after_closing(folder)
+  return shell(([[
+    cat >%s/closing.lua <<'END'
+      host.run "package.cpath = '%s/lib/lua/%s/?.so' require 'uipath'"
+      for line in io.lines "/proc/self/maps" do
+        if line:find("/uipath.so", 1, true) then return print "still there" end
+      end
+      print "gone"
+END
+    $WRAPPER $SUITE_BUILD/support/host %s/closing.lua]]):format(folder, folder, version, folder))
+end
+
 describe("what is installed", function()
   local folder
   before_each(function() folder = shell("mktemp -d"):match("%S+") end)
@@ -32,6 +46,7 @@ describe("what is installed", function()
     local make = "env -u SANITIZE make -s LUA=" .. lua
     shell(make .. " install PREFIX=" .. folder)
     assert.equal("uipath 0.1.0\t1\t1101\n", machines_with(folder))
+    assert.equal("still there\n", code_after_closing(folder))
     assert.equal("755\n644\n", shell(("cd %s && stat -c %%a lib/lua/%s/uipath.so share/lua/%s/uipath/sandbox.lua")
       :format(folder, version, version)))
   end)
@@ -43,6 +58,7 @@ describe("what is installed", function()
     local output = shell((command:gsub("%%s", folder)))
     assert.is_truthy(output:find("is now installed", 1, true), output)
     assert.equal("uipath 0.1.0\t1\t1101\n", machines_with(folder))
+    assert.equal("still there\n", code_after_closing(folder))
     assert.is_not.equal("", shell(("cd %s/tree && find . -name '*.o'"):format(folder)))
     assert.equal("", shell(("cd %s/tree && make -s clean && find . -name '*.[os]*' -path '*o'"):format(folder)))
   end)

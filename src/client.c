@@ -364,7 +364,7 @@ static int client_start(lua_State *L) {
 
 void client_push_expiry(lua_State *L, const struct token *token) {
   if (token->expires_at == INT64_MAX) lua_pushnil(L);
-  else lua_pushinteger(L, (lua_Integer)time(NULL) + (lua_Integer)((token->expires_at - clock_boot_ms()) / 1000));
+  else compat_push_int64(L, (int64_t)time(NULL) + (token->expires_at - clock_boot_ms()) / 1000);
 }
 
 /* Pushes what client:token() gives: expires_at, scopes, source. [-0, +1] */

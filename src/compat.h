@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 
 #if LUA_VERSION_NUM == 501
 #if !__has_include(<luajit.h>)
@@ -20,6 +21,11 @@
 
 /* Integers are doubles here: exact up to 2^53 either way. */
 #define COMPAT_EXACT_INTEGERS 0
+
+/* Pushes an integer; as a number, because lua_Integer has 32 bits on machines of 32 bits. [-0, +1] */
+static inline void compat_push_int64(lua_State *L, int64_t integer) {
+  lua_pushnumber(L, (lua_Number)integer);
+}
 
 static inline int compat_absindex(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
@@ -52,6 +58,16 @@ static inline void compat_rawsetp(lua_State *L, int index, const void *key) {
 #else
 
 #define COMPAT_EXACT_INTEGERS 1
+
+static inline void compat_push_int64(lua_State *L, int64_t integer) {
+  lua_pushinteger(L, (lua_Integer)integer);
+}
+
+/* A size_t, as lua_objlen's is: Lua's own type has 64 bits on machines of 32 bits, too. */
+static inline size_t compat_rawlen(lua_State *L, int index) {
+  return (size_t)lua_rawlen(L, index);
+}
+#define lua_rawlen compat_rawlen
 
 #endif
 #endif
