@@ -146,6 +146,39 @@ describe("in nginx", function()
       assert.same({ 1, 1, 1 }, { filter, sort, init_worker })
     end)
 
+    -- These phases are newer than some nginx that runs this: the name alone decides.
+    for _, phase in ipairs { "precontent", "proxy_ssl_cert", "proxy_ssl_verify" } do
+      it("lets the worker serve others in the phase " .. phase, function()
+        local server = start(SLOW, { init = ([[
+          local get_phase = ngx.get_phase
+          ngx.get_phase = function()
+            local phase = get_phase()
+            return phase == "content" and %q or phase
+          end
+          package.loaded["uipath.nginx"] = nil
+          client = connect() -- loads uipath.nginx
+        ]]):format(phase) })
+        assert.same({ [200] = 20 }, server:get_many("/slow", 20))
+        assert.equal(20, counters().max_in_flight)
+        expect_clean(server)
+      end)
+    end
+
+    it("at a worker's end blocks that end, which is no error", function()
+      local server = start("", { log_level = "notice", http = [[
+        exit_worker_by_lua_block { ngx.log(ngx.NOTICE, "rows: ", #assert(client:get "odata/Machines?$top=2").value) }
+      ]] })
+      server:signal "QUIT"
+      server:await_end()
+      local log = server:log()
+      assert.truthy(log:find("rows: 2", 1, true), log)
+      local line = log:match "[^\n]*a call in the phase exit_worker blocks the worker[^\n]*"
+      assert.truthy(line, log)
+      assert.truthy(line:find("[notice]", 1, true), line)
+      assert.is_nil(line:find("ngx.timer.at", 1, true), line)
+      expect_clean(server)
+    end)
+
     it("tells where it was made, and of what went wrong", function()
       local server = start [[
         location / { content_by_lua_block {

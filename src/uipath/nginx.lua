@@ -12,6 +12,7 @@ local nginx = {}
 local YIELDING = {
   rewrite = true, server_rewrite = true, access = true, content = true, timer = true, preread = true,
   ssl_cert = true, ssl_client_hello = true, ssl_session_fetch = true,
+  precontent = true, proxy_ssl_cert = true, proxy_ssl_verify = true,
 }
 
 local CONNECT_MS = 1000
@@ -30,20 +31,22 @@ local get_phase, tcp, sleep, log = ngx.get_phase, ngx.socket.tcp, ngx.sleep, ngx
 
 local said = {}
 
+-- At the start of nginx nobody waits yet, and at a worker's end nobody waits any more: nothing is wrong there.
+local LEVELS = { init = ngx.WARN, init_worker = ngx.WARN, exit_worker = ngx.NOTICE }
+
 -- Says once for each phase that calls stop the worker in it.
 local function warn(phase, why)
   if said[phase .. why] then return end
   said[phase .. why] = true
-  -- At the start of nginx nobody waits yet.
-  local level = (phase == "init" or phase == "init_worker") and ngx.WARN or ngx.ERR
-  log(level, "uipath: a call in the phase ", phase, " blocks the worker until it is done: ", why)
+  log(LEVELS[phase] or ngx.ERR, "uipath: a call in the phase ", phase, " blocks the worker until it is done: ", why)
 end
 
 -- Whether others can go on while the running coroutine waits; if not, the error log says so.
 local function can_yield()
   local phase = get_phase()
   if not YIELDING[phase] then
-    warn(phase, "nothing can wait there without blocking (ngx.timer.at can take the call elsewhere)")
+    warn(phase, phase == "exit_worker" and "it ends after that, as the call's timeout allows"
+      or "nothing can wait there without blocking (ngx.timer.at can take the call elsewhere)")
     return false
   end
   if not internal.is_yieldable() then
