@@ -144,14 +144,21 @@ ifeq ($(LUA),luajit)
 	  echo "LUA_INCDIR=$$folder"
 endif
 
+# Builds the module for the Lua $(1), on all cores unless make was told how many. What is built
+# already is not worth a line.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(getconf _NPROCESSORS_ONLN))
+BUILD_STAGE = $(MAKE) -s --no-print-directory -q LUA=$(1) module >/dev/null 2>&1 || \
+	  spec/support/stage "building the module for $(1)" \
+	  $(MAKE) -s --no-print-directory $(JOBS) LUA=$(1) module
+
 run: ## build, and list the machines of the tenant that UIPATH_* or a profile names, or of the bundled sandbox
-	@spec/support/packages run
-	@$(MAKE) -s --no-print-directory module
+	@LUA=$(LUA) spec/support/packages run
+	@$(call BUILD_STAGE,$(LUA))
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec $(LUA) examples/list_machines.lua
 
 run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and show its replies
-	@spec/support/packages run nginx
-	@$(MAKE) -s --no-print-directory LUA=luajit module
+	@LUA=luajit spec/support/packages run nginx
+	@$(call BUILD_STAGE,luajit)
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec luajit examples/nginx/run.lua
 
 test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
@@ -195,12 +202,15 @@ bench: ## time against bare libcurl and others (the one target that may use npm)
 	@spec/bench/run
 
 fuzz: ## run the fuzz targets for a bounded time
-	@spec/support/packages run test lint
+	@spec/support/packages run test lint fuzz
 	@spec/fuzz/run
 
 lint: ## clang-tidy, cppcheck, luacheck, and both compilers' warnings
-	@spec/support/packages run test lint
+	@spec/support/packages run lint
 	@spec/support/lint
+
+systems: ## make run, test and lint in fresh Debians (root): make systems SYSTEMS="bookworm sid"
+	@spec/support/systems $(SYSTEMS)
 
 catalogue: ## generate the catalogue of endpoints anew: make catalogue DEFINITIONS=folder
 	@spec/support/packages run
@@ -217,4 +227,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint systems catalogue clean help

@@ -83,10 +83,121 @@ describe("make", function()
   it("runs the example under the Lua that is asked for", function()
     -- In a tree without sources, so that nothing need be built.
     local text, status = run [[
-      mkdir -p $F/bin $F/spec/support && cp Makefile $F && cp spec/support/packages $F/spec/support &&
+      mkdir -p $F/bin $F/spec/support && cp Makefile $F &&
+      cp spec/support/packages spec/support/stage $F/spec/support &&
       printf '#!/bin/sh\necho "this is ${0##*/}, $*"\n' >$F/bin/$LUA && chmod +x $F/bin/$LUA &&
       env -i PATH=$F/bin:$PATH HOME=$F make -s -C $F PLAIN_SOURCES= CC=true LUA=$LUA run]]
     assert.equal(0, status, text)
-    assert.equal("this is " .. lua .. ", examples/list_machines.lua\n", text)
+    assert.matches("this is " .. lua .. ", examples/list_machines.lua\n$", text)
+  end)
+
+  describe("sees to the packages", function()
+    -- A system whose apt offers the first packages, clang as version 19, and on which the second
+    -- are installed, clang as version 14. apt's lists are empty until they have been read, and
+    -- what apt-get is told to install is in $F/told.
+    local function with_apt(offered, installed, command)
+      return run(([[
+        mkdir -p $F/bin && printf '%%s\n' %s >$F/offered && printf '%%s\n' %s >$F/installed &&
+        for p in sh env cat grep head tr sed wc mktemp rm date sleep ls; do
+          ln -s $(command -v $p) $F/bin/$p; done &&
+        echo '[ "$1" = -u ] && echo 0' >$F/bin/id &&
+        echo '[ -e $F/read ] || exit 100; case $1 in
+          policy) version="(none)"; grep -qx "$2" $F/offered && version=1.0
+            printf "%%s:\n  Installed: (none)\n  Candidate: %%s\n" "$2" "$version" ;;
+          show) echo "Package: clang"; echo "Depends: clang-19 (>= 19~)" ;; esac' >$F/bin/apt-cache &&
+        echo 'for p; do :; done; grep -qx "$p" $F/installed || exit 1
+          case $3 in *Status*) printf "install ok installed" ;;
+          *) printf "clang-14 (>= 14~)" ;; esac' >$F/bin/dpkg-query &&
+        echo 'echo "words of apt"; case $1 in update) >$F/read ;;
+          *) echo "$*" >>$F/told; [ ! -e $F/breaks ] ;; esac' >$F/bin/apt-get &&
+        for p in id apt-cache dpkg-query apt-get; do
+          sed -i '1i #!/bin/sh' $F/bin/$p; chmod +x $F/bin/$p; done &&
+        export F; %s]]):format(offered, installed, command))
+    end
+    local BASIC = "lua5.4 liblua5.4-dev gcc libc6-dev make pkg-config libcurl4-openssl-dev "
+      .. "zlib1g-dev libdeflate-dev nginx-light libnginx-mod-http-lua lua-cjson lua-lpeg lua-yaml "
+      .. "ca-certificates nginx-common "
+    local function install(command)
+      return "(PATH=$F/bin; " .. command .. ") && cat $F/told"
+    end
+
+    it("that are there without asking apt for anything", function()
+      assert.same({ "", 0 }, { with_apt("", BASIC, "PATH=$F/bin LUA= spec/support/packages run") })
+    end)
+
+    for _, row in ipairs {
+      { "luajit2 where both are offered",
+        "luajit2 libluajit2-5.1-dev luajit libluajit-5.1-dev", "luajit2 libluajit2-5.1-dev" },
+      { "luajit where luajit2 is gone", "luajit libluajit-5.1-dev", "luajit libluajit-5.1-dev" },
+      { "luajit where luajit2 has no headers",
+        "luajit2 luajit libluajit-5.1-dev", "luajit libluajit-5.1-dev" },
+    } do
+      it("of LuaJIT by what apt offers: " .. row[1], function()
+        local text, status = with_apt(row[2], BASIC,
+          install "LUA=luajit spec/support/packages run")
+        assert.equal(0, status, text)
+        assert.matches("\nreading apt's lists … %d+ s\n", "\n" .. text)
+        assert.matches("installing 2 packages and what they need … %d+ s\n", text)
+        assert.matches("^install .* " .. row[3]:gsub("%p", "%%%0") .. "\n$", text:match "[^\n]*\n$")
+        assert.is_nil(text:find("words of apt", 1, true))
+      end)
+    end
+
+    it("of the Lua that is asked for, or says in one line that apt has none", function()
+      local text, status = with_apt("lua5.5 liblua5.5-dev", BASIC,
+        install "LUA=lua5.5 spec/support/packages run")
+      assert.equal(0, status, text)
+      assert.matches(" lua5.5 liblua5.5%-dev\n$", text)
+      tenant.shell("rm -r " .. folder .. "/*")
+      text, status = with_apt("", BASIC, install "LUA=lua5.5 spec/support/packages run")
+      assert.equal(3, status, text)
+      assert.matches(
+        "\npackages: this system's apt does not offer lua5.5 and liblua5.5%-dev\n$", text)
+      text, status = run "LUA=perl spec/support/packages run"
+      assert.same({ "packages: LUA is lua5.3, lua5.4, lua5.5 or luajit, not 'perl'\n", 2 },
+        { text, status })
+    end)
+
+    it("of clang's runtime by the clang that is installed, or would be", function()
+      local offered = "clang libclang-rt-14-dev libclang-rt-19-dev"
+      for installed, runtime in pairs { [""] = "19", [" clang"] = "14" } do
+        -- ls finds no runtime, whatever is installed here.
+        local text, status = with_apt(offered,
+          BASIC .. " luajit libluajit-5.1-dev clang-tidy cppcheck lua-check" .. installed,
+          "ln -sf $(command -v false) $F/bin/ls; "
+            .. install "LUA= spec/support/packages run lint fuzz")
+        assert.equal(0, status, text)
+        assert.matches(" libclang%-rt%-" .. runtime .. "%-dev\n$", text)
+        tenant.shell("rm -r " .. folder .. "/*")
+      end
+    end)
+
+    it("and shows what apt said where it fails", function()
+      local text, status = with_apt("luajit libluajit-5.1-dev", BASIC,
+        ">$F/breaks; " .. install "LUA=luajit spec/support/packages run")
+      assert.equal(1, status, text)
+      assert.matches("need … failed after %d+ s, with these words:\nwords of apt\n$", text)
+    end)
+
+    it("by names that other systems have, where there is no apt", function()
+      local text, status = run("mkdir $F/bin; ln -s $(command -v sh) $(command -v cat) $F/bin; "
+        .. "(PATH=$F/bin; LUA=luajit spec/support/packages run)")
+      assert.equal(1, status, text)
+      assert.matches("Missing: gcc make pkg%-config luajit ", text)
+      for _, words in ipairs { "dnf install", "pacman -S", "apk add", "brew install" } do
+        assert.is_truthy(text:find(words, 1, true), words)
+      end
+    end)
+  end)
+
+  describe("a stage", function()
+    it("is one line with its seconds; where it fails its words and status are shown", function()
+      local text, status = run "spec/support/stage 'doing it' sh -c 'echo words'"
+      assert.equal(0, status)
+      assert.matches("^doing it … %d+ s\n$", text)
+      text, status = run "spec/support/stage 'doing it' sh -c 'echo words; echo more >&2; exit 7'"
+      assert.equal(7, status)
+      assert.matches("^doing it … failed after %d+ s, with these words:\nwords\nmore\n$", text)
+    end)
   end)
 end)
