@@ -13,13 +13,33 @@ VARIANT   = $(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
 BUILD    ?= build/$(LUA)$(VARIANT)
 comma    := ,
 
-ifeq ($(LUA),luajit)
+# Which Lua that is: LUA_VERSION names folders, LUA_PACKAGE is pkg-config's name. A plain `lua` is
+# asked, and its headers have one name or another.
+OUR_LUAS := uipath is for lua5.3, lua5.4, lua5.5 and luajit
+ifeq ($(LUA),lua)
+  LUA_IS := $(shell lua -e 'print(rawget(_G, "jit") and "luajit" or (_VERSION:gsub("Lua ", "lua")))' 2>/dev/null)
+  ifeq ($(LUA_IS),)
+    $(error LUA=lua: there is no such program; $(OUR_LUAS))
+  endif
+else
+  LUA_IS := $(LUA)
+endif
+ifeq ($(LUA_IS),luajit)
   LUA_PACKAGE := luajit
   LUA_VERSION := 5.1
+else ifneq ($(filter lua5.3 lua5.4 lua5.5,$(LUA_IS)),)
+  LUA_VERSION := $(LUA_IS:lua%=%)
+  ifeq ($(LUA),lua)
+    LUA_PACKAGE := $(firstword $(shell for name in lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(subst .,,$(LUA_VERSION)); do \
+      pkg-config --exists $$name 2>/dev/null && echo $$name; done) lua$(LUA_VERSION))
+  else
+    LUA_PACKAGE := $(LUA)
+  endif
 else
-  LUA_PACKAGE := lua5.4
-  LUA_VERSION := 5.4
+  $(error LUA=$(LUA)$(if $(filter lua,$(LUA)), is $(LUA_IS)): $(OUR_LUAS))
 endif
+# Those that the suite runs for: the one that is asked for, else both that most hosts have.
+LUAS ?= $(if $(filter file,$(origin LUA)),lua5.4 luajit,$(LUA))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 # Recursive, so that they are asked for only once the packages are there.
@@ -61,7 +81,7 @@ endef
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-module: $(BUILD)/uipath.so ## build build/lua5.4/uipath.so (LUA=luajit: build/luajit/uipath.so)
+module: $(BUILD)/uipath.so ## build build/lua5.4/uipath.so (LUA=luajit, lua5.3, lua5.5 or lua: build/luajit/uipath.so, …)
 
 $(BUILD)/uipath.so: $(MODULE_OBJECTS)
 	$(CC) $(MODULE_FLAGS) $(SANITIZE_FLAGS) -pthread -o $@ $^ $(ENGINE_LIBS) $(LDFLAGS)
@@ -119,18 +139,25 @@ install: module ## install under PREFIX (DESTDIR is honoured)
 	for file in $(LUA_FILES); do \
 	  install -D -m 644 "src/$$file" '$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/'"$$file" || exit 1; done
 	install -d '$(DESTDIR)$(PREFIX)/bin'
-	@# Where both Luas have the module, luipath runs in Lua 5.4.
-	cd '$(DESTDIR)$(PREFIX)/bin'; if [ $(LUA) != luajit ] || [ ! -e luipath ]; then \
-	  sed '1s/lua5.4/$(LUA)/' $(TREE)/src/luipath >luipath && chmod 755 luipath; fi
+	@# Where LuaJIT and another Lua have the module, luipath runs in the other. It need not look for one here.
+	cd '$(DESTDIR)$(PREFIX)/bin'; if [ $(LUA_PACKAGE) != luajit ] || [ ! -e luipath ]; then \
+	  { echo '#!/usr/bin/env $(LUA)'; sed '1,/^]]/d' $(TREE)/src/luipath; } >luipath && chmod 755 luipath; fi
 
 # As a shell's word. What the user's own variables say comes after it; LUA_PATH_5_4 is read before LUA_PATH changes, which LuaJIT has alone.
 TREE = '$(subst ','\'',$(CURDIR))'
 
-shell-env: ## print what lets lua5.4 and luajit find the module in this tree, and the shell luipath
-	@:$(info export LUA_PATH_5_4=$(TREE)'/src/?.lua;'"$${LUA_PATH_5_4:-$${LUA_PATH:-;;}}")
-	@:$(info export LUA_CPATH_5_4=$(TREE)'/build/lua5.4$(VARIANT)/?.so;'"$${LUA_CPATH_5_4:-$${LUA_CPATH:-;;}}")
+# Lua 5.3 and 5.5 have theirs when they are asked for.
+# $(1): a version, as in 5.4. The folder's name is that of the LUA that was built, which may be `lua`.
+BUILT_FOR = $(TREE)'/build/$(if $(filter $(1),$(LUA_VERSION)),$(LUA),$(if $(filter 5.1,$(1)),luajit,lua$(1)))$(VARIANT)/?.so;'
+define SHELL_ENV
+$(info export LUA_PATH_$(2)=$(TREE)'/src/?.lua;'"$${LUA_PATH_$(2):-$${LUA_PATH:-;;}}")
+$(info export LUA_CPATH_$(2)=$(call BUILT_FOR,$(1))"$${LUA_CPATH_$(2):-$${LUA_CPATH:-;;}}")
+endef
+
+shell-env: ## print what lets lua5.4 and luajit (and LUA) find the module in this tree, and the shell luipath
+	@:$(foreach version,5.4 $(filter-out 5.1 5.4,$(LUA_VERSION)),$(call SHELL_ENV,$(version),$(subst .,_,$(version))))
 	@:$(info export LUA_PATH=$(TREE)'/src/?.lua;'"$${LUA_PATH:-;;}")
-	@:$(info export LUA_CPATH=$(TREE)'/build/luajit$(VARIANT)/?.so;'"$${LUA_CPATH:-;;}")
+	@:$(info export LUA_CPATH=$(call BUILT_FOR,5.1)"$${LUA_CPATH:-;;}")
 	@:$(info export PATH=$(TREE)'/src':"$$PATH")
 
 rock-vars: ## print what luarocks must be told on Debian, whose headers are in folders of their own
@@ -138,7 +165,7 @@ rock-vars: ## print what luarocks must be told on Debian, whose headers are in f
 	@header=$$(echo '#include <curl/curl.h>' | $(CC) -E -M - 2>/dev/null | tr ' ' '\n' | grep -m1 'curl/curl.h$$') || \
 	  { echo "rock-vars: there is no curl/curl.h: run \`make run\` first, which installs libcurl's headers" >&2; exit 1; }; \
 	  echo "CURL_INCDIR=$${header%/curl/curl.h}"
-ifeq ($(LUA),luajit)
+ifeq ($(LUA_PACKAGE),luajit)
 	@folder=$$(pkg-config --variable=includedir luajit) && [ -e "$$folder/luajit.h" ] || \
 	  { echo "rock-vars: there is no luajit.h: run \`make run\` first, which installs LuaJIT's headers" >&2; exit 1; }; \
 	  echo "LUA_INCDIR=$$folder"
@@ -161,25 +188,25 @@ run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and
 	@$(call BUILD_STAGE,luajit)
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec luajit examples/nginx/run.lua
 
-test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
+test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT (LUA=lua5.3: that one alone)
 	@spec/support/packages run test
-	@spec/support/run plain
+	@LUAS='$(LUAS)' spec/support/run plain
 
 test-asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	@spec/support/packages run test
-	@spec/support/run asan
+	@LUAS='$(LUAS)' spec/support/run asan
 
 test-tsan: ## the same under ThreadSanitizer
 	@spec/support/packages run test
-	@spec/support/run tsan
+	@LUAS='$(LUAS)' spec/support/run tsan
 
 test-valgrind: ## the same under valgrind
 	@spec/support/packages run test valgrind
-	@spec/support/run valgrind
+	@LUAS='$(LUAS)' spec/support/run valgrind
 
 test-gc: ## the same with the collector at its most aggressive
 	@spec/support/packages run test
-	@spec/support/run gc
+	@LUAS='$(LUAS)' spec/support/run gc
 
 test-nginx: ## tens of thousands of requests inside nginx: reloads, hang-ups, memory and descriptors
 	@spec/support/packages run test bench

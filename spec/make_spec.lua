@@ -50,12 +50,42 @@ describe("make", function()
   end)
 
   it("does not compile with the headers of another Lua", function()
-    for number, words in pairs { [501] = "say where LuaJIT's are", [503] = "of another Lua" } do
+    for number, words in pairs { [501] = "say where LuaJIT's are", [502] = "of another Lua" } do
       local text, status = run(("cd $F && echo '#define LUA_VERSION_NUM %d' >lua.h && : >lauxlib.h && cd - >/dev/null && "
         .. "gcc -fsyntax-only -I$F -x c src/compat.h"):format(number))
       assert.is_not.equal(0, status)
-      assert.is_truthy(text:find("#error \"uipath is for Lua 5.4 and LuaJIT", 1, true), text)
+      assert.is_truthy(text:find("#error \"uipath is for Lua 5.3 to 5.5 and LuaJIT", 1, true), text)
       assert.is_truthy(text:find(words, 1, true), text)
+    end
+  end)
+
+  it("refuses in one line to build for another Lua", function()
+    local ours = ": uipath is for lua5.3, lua5.4, lua5.5 and luajit.  Stop."
+    for _, other in ipairs { "lua5.1", "lua5.2", "lua5.40", "lua5.4.6", "luajitt" } do
+      local text, status = run("make -s BUILD=$F/build LUA=" .. other)
+      assert.equal(2, status)
+      assert.matches("^Makefile:%d+: %*%*%* LUA=" .. other:gsub("%p", "%%%0") .. ours:gsub("%p", "%%%0") .. "\n$", text)
+    end
+  end)
+
+  it("asks `lua` which one it is", function()
+    local said = {
+      ["Lua 5.4"] = { folder = "5_4", needs = "lua5.4" }, ["Lua 5.5"] = { folder = "5_5", needs = "lua5.5" },
+      luajit = { needs = "luajit" }, ["Lua 5.1"] = { refused = "LUA=lua is lua5.1: " }, [""] = { refused = "LUA=lua: there is no such " },
+    }
+    for version, expected in pairs(said) do
+      -- The version is this program's; what asks for it is run by a real interpreter.
+      local program = version == "" and "exit 1" or ("exec %s -e \"jit, _VERSION = %s, '%s' $2\""):format(lua, version == "luajit", version)
+      local text = run(([[mkdir -p $F/bin; printf '#!/bin/sh\n%%s\n' '%s' >$F/bin/lua; chmod +x $F/bin/lua
+        PATH=$F/bin:$PATH; export PATH; make -s LUA=lua shell-env; PKG_CONFIG_LIBDIR=/nonexistent make -s LUA=lua BUILD=$F/build]])
+        :format((program:gsub("'", "'\\''"))))
+      if expected.refused then
+        assert.is_truthy(text:find(expected.refused, 1, true), text)
+      else
+        assert.is_truthy(text:find("libdeflate(development files) " .. expected.needs .. "(development files).", 1, true), text)
+        local asked_for = expected.folder and "LUA_CPATH_" .. expected.folder or "LUA_CPATH"
+        assert.matches("export " .. asked_for .. "=[^\n]*/build/lua/%?%.so;", text)
+      end
     end
   end)
 
@@ -73,6 +103,11 @@ describe("make", function()
       echo 'return "mine"' >"$F/mine.lua" && cd "$tree" && export LUA_PATH="$F/?.lua;;" && eval "$(make -s shell-env)" && cd / &&
       $LUA -e 'print(require("uipath")._VERSION, (require "mine"), require("uipath.errors") ~= nil)' && command -v luipath]]
     assert.matches("^uipath 0.1.0\tmine\ttrue\n/[^\n]*/it's a $tree/src/luipath\n$", text)
+    for _, other in ipairs { "lua5.3", "lua5.5" } do
+      local name = other:gsub("lua5.", "5_")
+      assert.matches("\nexport LUA_PATH_" .. name .. "=[^\n]*\nexport LUA_CPATH_" .. name .. "=[^\n]*/build/" .. other:gsub("%p", "%%%0")
+        .. "/%?%.so;[^\n]*\nexport LUA_PATH=", (run("make -s LUA=" .. other .. " shell-env")))
+    end
     for _, other in ipairs { "lua5.4", "luajit" } do
       assert.matches("^export LUA_PATH_5_4=[^\n]*\nexport LUA_CPATH_5_4=[^\n]*/build/lua5.4/%?%.so;[^\n]*\n"
         .. "export LUA_PATH=[^\n]*\nexport LUA_CPATH=[^\n]*/build/luajit/%?%.so;[^\n]*\n"
