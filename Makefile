@@ -208,6 +208,9 @@ lint: ## clang-tidy, cppcheck, luacheck, and both compilers' warnings
 	@spec/support/packages run lint
 	@spec/support/lint
 
+systems: ## make run, test and lint in fresh Debians (root): make systems SYSTEMS="bookworm sid"
+	@spec/support/systems $(SYSTEMS)
+
 catalogue: ## generate the catalogue of endpoints anew: make catalogue DEFINITIONS=folder
 	@spec/support/packages run
 	@[ -d '$(DEFINITIONS)' ] || { echo 'catalogue: say where the published definitions are: DEFINITIONS=folder' >&2; exit 2; }
@@ -223,4 +226,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint systems catalogue clean help
