@@ -179,7 +179,7 @@ BUILD_STAGE = $(MAKE) -s --no-print-directory -q LUA=$(1) module >/dev/null 2>&1
 	  $(MAKE) -s --no-print-directory $(JOBS) LUA=$(1) module
 
 run: ## build, and list the machines of the tenant that UIPATH_* or a profile names, or of the bundled sandbox
-	@LUA=$(LUA) spec/support/packages run
+	@LUA=$(LUA_IS) spec/support/packages run
 	@$(call BUILD_STAGE,$(LUA))
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec $(LUA) examples/list_machines.lua
 
@@ -189,58 +189,58 @@ run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec luajit examples/nginx/run.lua
 
 test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT (LUA=lua5.3: that one alone)
-	@spec/support/packages run test
+	@LUA=$(LUA_IS) spec/support/packages run test
 	@LUAS='$(LUAS)' spec/support/run plain
 
 test-asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	@spec/support/packages run test
+	@LUA=$(LUA_IS) spec/support/packages run test
 	@LUAS='$(LUAS)' spec/support/run asan
 
 test-tsan: ## the same under ThreadSanitizer
-	@spec/support/packages run test
+	@LUA=$(LUA_IS) spec/support/packages run test
 	@LUAS='$(LUAS)' spec/support/run tsan
 
 test-valgrind: ## the same under valgrind
-	@spec/support/packages run test valgrind
+	@LUA=$(LUA_IS) spec/support/packages run test valgrind
 	@LUAS='$(LUAS)' spec/support/run valgrind
 
 test-gc: ## the same with the collector at its most aggressive
-	@spec/support/packages run test
+	@LUA=$(LUA_IS) spec/support/packages run test
 	@LUAS='$(LUAS)' spec/support/run gc
 
 test-nginx: ## tens of thousands of requests inside nginx: reloads, hang-ups, memory and descriptors
-	@spec/support/packages run test bench
+	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/endurance.lua
 
 bench-nginx: ## throughput, CPU and latency inside nginx against hand-written cosockets
-	@spec/support/packages run test bench
+	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
 test-soak: ## 100,000 small calls: descriptors and memory stay flat
-	@spec/support/packages run test
+	@LUA=$(LUA_IS) spec/support/packages run test
 	@for lua in lua5.4 luajit; do $(MAKE) -s --no-print-directory LUA=$$lua module programs && \
 	  eval "$$($(MAKE) -s --no-print-directory LUA=$$lua shell-env)" && MALLOC_ARENA_MAX=1 build/$$lua/support/host spec/support/soak.lua || exit 1; done
 
 bench: ## time against bare libcurl and others (the one target that may use npm)
-	@spec/support/packages run test bench
+	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory module
 	@spec/bench/run
 
 fuzz: ## run the fuzz targets for a bounded time
-	@spec/support/packages run test lint fuzz
+	@LUA=$(LUA_IS) spec/support/packages run test lint fuzz
 	@spec/fuzz/run
 
 lint: ## clang-tidy, cppcheck, luacheck, and both compilers' warnings
-	@spec/support/packages run lint
+	@LUA=$(LUA_IS) spec/support/packages run lint
 	@spec/support/lint
 
 systems: ## make run, test and lint in fresh Debians (root): make systems SYSTEMS="bookworm sid"
 	@spec/support/systems $(SYSTEMS)
 
 catalogue: ## generate the catalogue of endpoints anew: make catalogue DEFINITIONS=folder
-	@spec/support/packages run
+	@LUA=$(LUA_IS) spec/support/packages run
 	@[ -d '$(DEFINITIONS)' ] || { echo 'catalogue: say where the published definitions are: DEFINITIONS=folder' >&2; exit 2; }
 	lua5.4 spec/support/catalogue.lua '$(DEFINITIONS)' >src/uipath/catalogue/data.lua
 

@@ -151,7 +151,7 @@ describe("make", function()
     end
     local BASIC = "lua5.4 liblua5.4-dev gcc libc6-dev make pkg-config libcurl4-openssl-dev "
       .. "zlib1g-dev libdeflate-dev nginx-light libnginx-mod-http-lua lua-cjson lua-lpeg lua-yaml "
-      .. "ca-certificates nginx-common "
+      .. "lua-argparse ca-certificates nginx-common "
     local function install(command)
       return "(PATH=$F/bin; " .. command .. ") && cat $F/told"
     end
@@ -223,6 +223,16 @@ describe("make", function()
         assert.is_truthy(text:find(words, 1, true), words)
       end
     end)
+  end)
+
+  it("makes systems as root alone, and with debootstrap", function()
+    local command = [[
+      mkdir -p $F/bin && printf '#!/bin/sh\necho %s\n' >$F/bin/id && chmod +x $F/bin/id &&
+      ln -sf $(command -v bash) $(command -v env) $(command -v dirname) $F/bin &&
+      PATH=$F/bin spec/support/systems bookworm]]
+    assert.same({ "systems: only root can make systems\n", 2 }, { run(command:format(1000)) })
+    assert.same({ "systems: debootstrap is missing: apt-get install debootstrap\n", 2 },
+      { run(command:format(0)) })
   end)
 
   describe("a stage", function()
