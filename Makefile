@@ -208,10 +208,10 @@ test-gc: ## the same with the collector at its most aggressive
 	@LUA=$(LUA_IS) spec/support/packages run test
 	@LUAS='$(LUAS)' spec/support/run gc
 
-test-nginx: ## tens of thousands of requests inside nginx: reloads, hang-ups, memory and descriptors
+test-nginx: ## the specs inside nginx, and tens of thousands of requests; NGINX=path: of that nginx
 	@LUA=$(LUA_IS) spec/support/packages run test bench
-	@$(MAKE) -s --no-print-directory LUA=luajit module
-	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/endurance.lua
+	@$(MAKE) -s --no-print-directory LUA=luajit module programs
+	@NGINX='$(NGINX)' spec/support/test-nginx
 
 bench-nginx: ## throughput, CPU and latency inside nginx against hand-written cosockets
 	@LUA=$(LUA_IS) spec/support/packages run test bench

@@ -529,4 +529,53 @@ describe("in nginx", function()
       assert.is_nil(log:find("exited on signal", 1, true), log)
     end)
   end)
+
+  describe("examples/nginx", function()
+    -- An nginx that has its Lua module built in, as OpenResty's: it says so, and takes no files of it.
+    local BUILT_IN = [[#!/bin/sh
+      nginx=%s
+      if [ "$*" = -V ]; then $nginx -V 2>&1 | sed 's/--modules-path=[^ ]*//'; exit; fi
+      directives='%s'
+      count=$#
+      while [ $count -gt 0 ]; do
+        case $1 in
+          -g) directives="$directives $2"; shift 2; count=$((count - 2)) ;;
+          *) set -- "$@" "$1"; shift; count=$((count - 1)) ;;
+        esac
+      done
+      exec $nginx "$@" -g "$directives"
+    ]]
+
+    local function run(path)
+      local folder = nginx.output_of "mktemp -d"
+      -- A port of this run's own.
+      local port = nginx.random_port()
+      os.execute(("cp examples/nginx/* %s && sed -i 's/8017/%d/' %s/*"):format(folder, port, folder))
+      local output = nginx.output_of(("%s luajit %s/run.lua </dev/null 2>&1"):format(path(folder), folder))
+      os.execute("rm -rf " .. folder)
+      return output
+    end
+
+    local function expect_replies(output)
+      assert.matches('GET /overview%?folder=Shared\n{.*"machines":%[{.*\n%(status 200%)\n', output)
+      assert.matches("GET /folders/Shared\nwelcome to Shared\n%(status 200%)\n", output)
+      assert.matches("%(status 403%)$", output)
+    end
+
+    it("runs on the nginx that is here", function()
+      expect_replies(run(function() return "" end))
+    end)
+
+    it("runs where the Lua module is built in", function()
+      local output = run(function(folder)
+        local path = nginx.output_of "PATH=$PATH:/usr/sbin command -v nginx"
+        local file = assert(io.open(folder .. "/nginx", "w"))
+        file:write(BUILT_IN:format(path, (nginx.load_modules():gsub("\n", " "))))
+        file:close()
+        os.execute("chmod +x " .. folder .. "/nginx")
+        return ("PATH=%s:$PATH"):format(folder)
+      end)
+      expect_replies(output)
+    end)
+  end)
 end)

@@ -9,6 +9,7 @@
 #include "engine/clock.h"
 #include "engine/sha256.h"
 #include "engine/text.h"
+#include "error.h"
 #include "lazy.h"
 #include "options.h"
 #include "weak_table.h"
@@ -367,13 +368,17 @@ void client_push_expiry(lua_State *L, const struct token *token) {
   else compat_push_int64(L, (int64_t)time(NULL) + (token->expires_at - clock_boot_ms()) / 1000);
 }
 
-/* Pushes what client:token() gives: expires_at, scopes, source. [-0, +1] */
-static void push_token(lua_State *L, const struct token *token, enum token_kind kind) {
+/* Pushes what client:token() gives, expires_at, scopes, source; or nil and an error where the Lua
+   half is out of reach. Gives how many values. [-0, +(1|2)] */
+static int push_token(lua_State *L, const struct token *token, enum token_kind kind) {
   static const char *const sources[] = {
       [TOKEN_CLIENT_CREDENTIALS] = "client_credentials", [TOKEN_FIXED] = "option", [TOKEN_FUNCTION] = "function"};
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "uipath.token");
-  lua_call(L, 1, 1);
+  if (!lazy_load(L, "uipath.token")) {
+    error_new_unreachable(L);
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
   lua_getfield(L, -1, "describe");
   lua_remove(L, -2);
   lua_pushstring(L, token->value);
@@ -381,6 +386,7 @@ static void push_token(lua_State *L, const struct token *token, enum token_kind 
   client_push_expiry(L, token);
   lua_pushstring(L, sources[kind]);
   lua_call(L, 4, 1);
+  return 1;
 }
 
 /* The results of client:token(): the table, or nil and err. */
@@ -388,8 +394,7 @@ static int token_results(lua_State *L, int index) {
   enum token_kind kind;
   const struct token *token = call_token(L, index, &kind);
   if (token == NULL) return 2;
-  push_token(L, token, kind);
-  return 1;
+  return push_token(L, token, kind);
 }
 
 /* The results of client:access_token() likewise. */
@@ -465,8 +470,10 @@ void client_open(lua_State *L) {
       {NULL, NULL},
   };
   static const struct lazy_name later[] = {
-      {"each", "uipath.paging"},     {"pages", "uipath.paging"},    {"collect", "uipath.paging"},     {"count", "uipath.paging"},
-      {"can", "uipath.catalogue"},   {"describe", "uipath.catalogue"}, {NULL, NULL},
+      {"each", "uipath.paging", true},       {"pages", "uipath.paging", true},
+      {"collect", "uipath.paging", false},   {"count", "uipath.paging", false},
+      {"can", "uipath.catalogue", false},    {"describe", "uipath.catalogue", false},
+      {NULL, NULL, false},
   };
   luaL_newmetatable(L, METATABLE);
   lua_pushliteral(L, METATABLE);

@@ -3,19 +3,138 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lazy.h"
+
 #define METATABLE "uipath.error"
 #define LONGEST_SOURCE 512
+#define PRELOAD_HINT "uipath.preload() loads all of them before the root or the user changes"
 
 __attribute__((visibility("default"))) int luaopen_uipath_failure(lua_State *L);
 
 static const char directory_key = 0; /* the registry's name for the directory of our own Lua files */
 
-/* Pushes a function of uipath.errors, which gets the metatable of errors when it is loaded. [-0, +1] */
-static void push_function(lua_State *L, const char *name) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "uipath.errors");
-  lua_call(L, 1, 1);
-  if (luaL_newmetatable(L, METATABLE)) {
+/* ======================================================================== */
+/* Without the Lua half                                                     */
+/* ======================================================================== */
+
+#define SHORTEST_SECRET 4 /* as in uipath.errors: less would be in any word */
+
+/* tostring(err): "where: kind: message — hint" */
+static int plain_to_string(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "where");
+  lua_getfield(L, 1, "kind");
+  lua_getfield(L, 1, "message");
+  lua_getfield(L, 1, "hint");
+  const char *where = lua_tostring(L, 2), *kind = lua_tostring(L, 3);
+  const char *message = lua_tostring(L, 4), *hint = lua_tostring(L, 5);
+  lua_pushfstring(L, "%s%s%s%s%s%s%s", where == NULL ? "" : where, where == NULL ? "" : ": ",
+                  kind == NULL ? "error" : kind, message == NULL ? "" : ": ", message == NULL ? "" : message,
+                  hint == NULL ? "" : " — ", hint == NULL ? "" : hint);
+  return 1;
+}
+
+/* one .. other */
+static int plain_concat(lua_State *L) {
+  lua_settop(L, 2);
+  for (int i = 1; i <= 2; i++) {
+    lua_getglobal(L, "tostring");
+    lua_pushvalue(L, i);
+    lua_call(L, 1, 1);
+  }
+  lua_concat(L, 2);
+  return 1;
+}
+
+static const char *kind_of_status(lua_Integer status) {
+  switch (status) {
+    case 403: return "forbidden";
+    case 404: return "not_found";
+    case 408: return "timeout";
+    case 409: return "conflict";
+    case 429: return "rate_limit";
+    default: return status < 400 ? "redirect" : status < 500 ? "request" : "server";
+  }
+}
+
+/* Replaces the secret that is the field `name` of the table at index in all strings of that table,
+   and takes the field out. [-0, +0] */
+static void redact(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  lua_pushnil(L);
+  lua_setfield(L, index, name);
+  size_t length = 0;
+  const char *secret = lua_tolstring(L, -1, &length);
+  if (length >= SHORTEST_SECRET) {
+    for (lua_pushnil(L); lua_next(L, index) != 0;) {
+      if (lua_type(L, -1) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        continue;
+      }
+      luaL_gsub(L, lua_tostring(L, -1), secret, "***");
+      lua_remove(L, -2);
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, index); /* the name stays for lua_next */
+    }
+  }
+  lua_pop(L, 1);
+}
+
+/* Completes the table of fields below the reason on top as well as it goes without uipath.errors,
+   and makes it an error, in place. What the Lua half would have read or made free of secrets, body
+   and headers, is left out. [-1, +0] */
+static void make_plain(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__tostring", plain_to_string}, {"__concat", plain_concat}, {NULL, NULL}};
+  static const char *const unread[] = {"body", "headers", "_scope", "_folder"};
+  int fields = lua_gettop(L) - 1;
+  luaL_checkstack(L, 8, NULL);
+  for (size_t i = 0; i < sizeof unread / sizeof *unread; i++) {
+    lua_pushnil(L);
+    lua_setfield(L, fields, unread[i]);
+  }
+  redact(L, fields, "_token");
+  redact(L, fields, "_secret");
+  lua_getfield(L, fields, "status");
+  lua_getfield(L, fields, "kind");
+  lua_getfield(L, fields, "message");
+  lua_getfield(L, fields, "hint");
+  if (lua_isnil(L, -3)) {
+    lua_pushstring(L, lua_isnil(L, -4) ? "failed" : kind_of_status(lua_tointeger(L, -4)));
+    lua_setfield(L, fields, "kind");
+  }
+  if (lua_isnil(L, -2)) {
+    lua_pushfstring(L, "status %d", (int)lua_tointeger(L, -4));
+    lua_setfield(L, fields, "message");
+  }
+  if (lua_isnil(L, -1)) {
+    lua_pushfstring(L, "no more can be told: %s; " PRELOAD_HINT, lua_tostring(L, fields + 1));
+    lua_setfield(L, fields, "hint");
+  }
+  lua_settop(L, fields);
+  if (luaL_newmetatable(L, METATABLE)) luaL_setfuncs(L, metamethods, 0);
+  lua_setmetatable(L, -2);
+}
+
+/* ======================================================================== */
+/* With it                                                                  */
+/* ======================================================================== */
+
+/* Whether the metatable of errors on top lacks what uipath.errors gives it. [-0, +0] */
+static bool is_plain(lua_State *L) {
+  lua_getfield(L, -1, "__tostring");
+  bool plain = lua_isnil(L, -1) || lua_tocfunction(L, -1) == plain_to_string;
+  lua_pop(L, 1);
+  return plain;
+}
+
+/* Pushes a function of uipath.errors, which gets the metatable of errors when it is loaded; or, where
+   that is out of reach, why, and gives false. [-0, +1] */
+static bool push_function(lua_State *L, const char *name) {
+  if (!lazy_load(L, "uipath.errors")) return false;
+  luaL_newmetatable(L, METATABLE);
+  if (is_plain(L)) {
     lua_getfield(L, -2, "metamethods");
     for (lua_pushnil(L); lua_next(L, -2) != 0;) {
       lua_pushvalue(L, -2);
@@ -27,6 +146,7 @@ static void push_function(lua_State *L, const char *name) {
   lua_pop(L, 1);
   lua_getfield(L, -1, name);
   lua_remove(L, -2);
+  return true;
 }
 
 /* Gives the table on top the metatable of errors. [-0, +0] */
@@ -36,14 +156,24 @@ static void set_metatable(lua_State *L) {
 }
 
 void error_new(lua_State *L) {
-  push_function(L, "complete");
+  if (!push_function(L, "complete")) {
+    make_plain(L);
+    return;
+  }
   lua_insert(L, -2);
   lua_call(L, 1, 1);
   set_metatable(L);
 }
 
 bool error_new_if_failed(lua_State *L) {
-  push_function(L, "complete_if_failed");
+  if (!push_function(L, "complete_if_failed")) {
+    lua_pushliteral(L, "file");
+    lua_setfield(L, -3, "kind");
+    lua_pushliteral(L, "the service has answered, but whether it tells of a failure cannot be read");
+    lua_setfield(L, -3, "message");
+    make_plain(L);
+    return true;
+  }
   lua_insert(L, -2);
   lua_call(L, 1, 1);
   if (lua_isnil(L, -1)) {
@@ -52,6 +182,24 @@ bool error_new_if_failed(lua_State *L) {
   }
   set_metatable(L);
   return true;
+}
+
+void error_new_unreachable(lua_State *L) {
+  char where[LUA_IDSIZE + 16];
+  error_position(L, where, sizeof where);
+  lua_createtable(L, 0, 4);
+  lua_pushfstring(L, "a Lua file of uipath is out of reach: %s", lua_tostring(L, -2));
+  lua_setfield(L, -2, "message");
+  lua_pushliteral(L, "file");
+  lua_setfield(L, -2, "kind");
+  lua_pushliteral(L, PRELOAD_HINT);
+  lua_setfield(L, -2, "hint");
+  if (where[0] != '\0') {
+    lua_pushstring(L, where);
+    lua_setfield(L, -2, "where");
+  }
+  lua_remove(L, -2);
+  error_new(L);
 }
 
 void error_new_message(lua_State *L, const char *kind) {
@@ -166,6 +314,12 @@ static const char *own_directory(lua_State *L) {
   const char *directory = lua_tostring(L, -1);
   lua_pop(L, 1);
   return directory;
+}
+
+void error_preload(lua_State *L) {
+  if (!push_function(L, "complete")) lua_error(L);
+  lua_pop(L, 1);
+  own_directory(L);
 }
 
 /* Whether a chunk is one of our own files. */

@@ -1,4 +1,5 @@
-/* Error objects: plain tables with a metatable; what they say is put together in Lua (uipath.errors), loaded with the first one. */
+/* Error objects: plain tables with a metatable; what they say is put together in Lua (uipath.errors), loaded with the first one. Where that
+   is out of reach, as after a change of root, they say less. */
 #ifndef UIPATH_ERROR_H
 #define UIPATH_ERROR_H
 
@@ -9,11 +10,19 @@
 /* Makes an error of the table of fields on top, in place. [-1, +1] */
 void error_new(lua_State *L);
 
-/* The same if the fields' body tells of a failure; else takes the table away. [-1, +1] or [-1, +0] */
+/* The same if the fields' body tells of a failure; else takes the table away. Where the Lua half that
+   reads the body is out of reach it is an error, too. [-1, +1] or [-1, +0] */
 bool error_new_if_failed(lua_State *L);
 
 /* Pushes an error of this kind with the message on top and the caller's position. [-1, +1] */
 void error_new_message(lua_State *L, const char *kind);
+
+/* Makes an error of kind "file" of the reason on top, which is why a Lua file of ours cannot be
+   loaded. [-1, +1] */
+void error_new_unreachable(lua_State *L);
+
+/* Finds now what errors need later and find in files. Where it cannot be had it raises. [-0, +0] */
+void error_preload(lua_State *L);
 
 /* uipath.is_error and uipath.check. */
 int error_is_error(lua_State *L);

@@ -2,16 +2,44 @@
 
 #include <string.h>
 
-/* __index(table, name): upvalue 1 is the list of names. The value is kept in the table. A module that cannot be had raises, as require does: it
-   is a part of ours. */
+#include "error.h"
+
+bool lazy_load(lua_State *L, const char *module) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, module);
+  int status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_OK) return true;
+  const char *reason = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  if (status == LUA_ERRMEM || reason == NULL || strstr(reason, "interrupted!") != NULL) lua_error(L);
+  /* The places where it was looked for, which follow, are many. */
+  lua_pushlstring(L, reason, strcspn(reason, "\n"));
+  lua_remove(L, -2);
+  return false;
+}
+
+/* A function whose module is out of reach: gives nil and an error. Upvalue 1 is why. */
+static int unreachable(lua_State *L) {
+  lua_pushnil(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  error_new_unreachable(L);
+  return 2;
+}
+
+/* __index(table, name): upvalue 1 is the list of names. The value is kept in the table, but for one
+   that is out of reach: it may be within reach the next time. */
 static int look_up(lua_State *L) {
   const struct lazy_name *each = lua_touserdata(L, lua_upvalueindex(1));
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   while (each->name != NULL && strcmp(each->name, name) != 0) each++;
   if (each->name == NULL) return 0;
-  lua_getglobal(L, "require");
-  lua_pushstring(L, each->module);
-  lua_call(L, 1, 1);
+  if (!lazy_load(L, each->module)) {
+    if (!each->raises) {
+      lua_pushcclosure(L, unreachable, 1);
+      return 1;
+    }
+    error_new_unreachable(L);
+    return lua_error(L);
+  }
   lua_getfield(L, -1, name);
   lua_pushvalue(L, 2);
   lua_pushvalue(L, -2);

@@ -6,6 +6,7 @@
 #include "engine/token.h"
 #include "error.h"
 #include "json/json.h"
+#include "lazy.h"
 
 /* ======================================================================== */
 /* Headers                                                                  */
@@ -281,9 +282,10 @@ static void add_folders_hint(lua_State *L, const struct call *call) {
   lua_pop(L, 1);
   const struct token *token = call->reply.token;
   if (!none || token == NULL) return;
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "uipath.hints");
-  lua_call(L, 1, 1);
+  if (!lazy_load(L, "uipath.hints")) { /* it goes without */
+    lua_pop(L, 1);
+    return;
+  }
   lua_getfield(L, -1, "no_folders");
   lua_remove(L, -2);
   lua_pushstring(L, token->value);

@@ -56,6 +56,27 @@ static int array(lua_State *L) {
   return 1;
 }
 
+/* uipath.preload() → true: loads what a client can need later. Raises where a file cannot be had, as
+   require does: the host is still starting. */
+static int preload(lua_State *L) {
+  /* What these load themselves (the catalogue's data, paging's envelopes, nginx's half in nginx) comes
+     along. The prompt, the command and the sandbox are not for hosts. */
+  static const char *const modules[] = {
+      "uipath.catalogue",  "uipath.concurrency", "uipath.failure",     "uipath.functions",
+      "uipath.hints",      "uipath.paging",      "uipath.profile",     "uipath.store",
+      "uipath.store.file", "uipath.store.redis", "uipath.store.shared_dict", "uipath.token",
+      "uipath.token_store",
+  };
+  error_preload(L);
+  json_push_array_metatable(L); /* cjson's, which is a file, too */
+  for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+    if (!lazy_load(L, modules[i])) lua_error(L);
+    lua_pop(L, 1);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* require "uipath.internal": what the Lua half of this library needs of the C half, and nobody else. */
 static int open_internal(lua_State *L) {
   lua_createtable(L, 0, 32);
@@ -91,12 +112,13 @@ static void stay_loaded(void) {
 int luaopen_uipath(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"connect", client_connect}, {"array", array},           {"multipart", body_multipart}, {"file", body_file},
-      {"check", error_check},      {"is_error", error_is_error}, {NULL, NULL},
+      {"check", error_check},      {"is_error", error_is_error}, {"preload", preload},          {NULL, NULL},
   };
   static const luaL_Reg json_functions[] = {{"decode", decode}, {"encode", encode}, {NULL, NULL}};
   static const struct lazy_name later[] = {
-      {"map", "uipath.concurrency"}, {"all", "uipath.concurrency"},       {"endpoints", "uipath.catalogue"},
-      {"scopes_for", "uipath.catalogue"}, {"store", "uipath.store"}, {NULL, NULL},
+      {"map", "uipath.concurrency", false},      {"all", "uipath.concurrency", false},
+      {"endpoints", "uipath.catalogue", false},  {"scopes_for", "uipath.catalogue", false},
+      {"store", "uipath.store", true},           {NULL, NULL, false},
   };
   stay_loaded();
   preload_internal(L);

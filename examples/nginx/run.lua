@@ -24,8 +24,27 @@ end
 
 local folder = output_of("mktemp -d"):match("%S+")
 local conf = output_of("cd " .. quote(here) .. " && pwd"):match("[^\n]+") .. "/nginx.conf"
+
+-- Debian's nginx has its Lua module in files, which must be named; OpenResty has it built in, and says
+-- "already loaded" where they are.
+local function load_modules()
+  local built_with = output_of "PATH=$PATH:/usr/sbin nginx -V 2>&1"
+  local modules, lines = built_with:match "%-%-modules%-path=(%S+)", {}
+  for _, name in ipairs { "ndk_http_module", "ngx_http_lua_module" } do
+    local path = ("%s/%s.so"):format(modules, name)
+    local file = modules and io.open(path)
+    if file then
+      file:close()
+      lines[#lines + 1] = ("load_module %s;"):format(path)
+    end
+  end
+  return lines
+end
+
+local directives = load_modules()
 -- As root, nginx would serve as nobody, who may not be let into a tree in root's home.
-local user = output_of "id -u":find "^0" and "-g 'user root;'" or ""
+if output_of "id -u":find "^0" then directives[#directives + 1] = "user root;" end
+local further = #directives > 0 and "-g " .. quote(table.concat(directives, " ")) or ""
 -- nginx writes its process id when it listens, and its standard error shows what is wrong; it ends with this process, however that ends.
 local nginx = assert(io.popen(([[
   PATH=$PATH:/usr/sbin
@@ -37,7 +56,7 @@ local nginx = assert(io.popen(([[
   kill -QUIT $! 2>/dev/null
   wait
   rm -rf %s
-]]):format(variables, folder, quote(conf), user, folder, folder)))
+]]):format(variables, folder, quote(conf), further, folder, folder)))
 local pid = nginx:read "*l"
 
 if pid then

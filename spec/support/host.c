@@ -16,6 +16,7 @@
    The exit status is 1 if any script has failed. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -193,6 +194,17 @@ static int host_starve(lua_State *L) {
 }
 
 /* A new state, with `host` for the thread of that number. */
+/* chroot(folder) → true | nil, message: makes it the root of the process, and the current folder */
+static int host_chroot(lua_State *L) {
+  if (chroot(luaL_checkstring(L, 1)) == 0 && chdir("/") == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(errno));
+  return 2;
+}
+
 static lua_State *new_state(int thread);
 
 static int host_thread(lua_State *L) {
@@ -224,7 +236,8 @@ static lua_State *new_state(int thread) {
       {"fork", host_fork},   {"wait", host_wait},     {"exit", host_exit},
       {"quit", host_quit},   {"run", host_run},       {"jump", host_jump},
       {"now", host_now},     {"sleep", host_sleep},   {"descriptors", host_descriptors},
-      {"memory", host_memory}, {"listen", host_listen}, {"starve", host_starve}, {NULL, NULL}};
+      {"memory", host_memory}, {"listen", host_listen}, {"starve", host_starve},
+      {"chroot", host_chroot}, {NULL, NULL}};
   lua_State *L = lua_newstate(allocate, NULL);
   luaL_openlibs(L);
   lua_newtable(L);

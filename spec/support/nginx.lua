@@ -1,4 +1,4 @@
--- Starts Debian's nginx with its Lua module on a free port, for specs and benchmarks of the module inside it.
+-- Starts the nginx that PATH has, with its Lua module, on a free port, for specs and benchmarks of the module inside it.
 
 local support = {}
 
@@ -68,8 +68,9 @@ local function read_file(path)
   return text
 end
 
--- The directives by which nginx loads its Lua module, where that is not built in.
-local function load_modules()
+---The directives by which nginx loads its Lua module, where that is not built in.
+---@return string
+function support.load_modules()
   local folder = output_of("PATH=$PATH:/usr/sbin nginx -V 2>&1 | sed -n 's/.*--modules-path=\\([^ ]*\\).*/\\1/p'")
   local lines = {}
   for _, name in ipairs { "ndk_http_module", "ngx_http_lua_module" } do
@@ -83,7 +84,8 @@ local function load_modules()
   return table.concat(lines, "\n")
 end
 
-local function random_port()
+---@return integer
+function support.random_port()
   local file = assert(io.open("/dev/urandom", "rb"))
   local a, b = file:read(2):byte(1, 2)
   file:close()
@@ -188,7 +190,7 @@ local function launch(options, port)
   os.execute(("chmod 755 %s && mkdir %s/lua && cp -r '%s/src/uipath' '%s/build/luajit/uipath.so' %s/lua && chmod -R a+rX %s/lua")
     :format(folder, folder, here, here, folder, folder))
   local workers = options.workers or 1
-  write_file(folder .. "/nginx.conf", CONFIGURATION:format(load_modules(), workers, options.log_level or "warn", options.main or "",
+  write_file(folder .. "/nginx.conf", CONFIGURATION:format(support.load_modules(), workers, options.log_level or "warn", options.main or "",
     folder .. "/lua", folder .. "/lua", options.init_worker or "", options.http or "", port,
     options.reuse_port and " reuseport" or "", options.server or ""))
   local starter = tonumber(read_file("/proc/self/stat"):match("^%d+"))
@@ -216,7 +218,7 @@ end
 function support.start(options)
   local server, problem
   for _ = 1, MOST_PORT_CHOICES do
-    server, problem = launch(options, random_port())
+    server, problem = launch(options, support.random_port())
     if server or not problem:find("Address already in use", 1, true) then break end
   end
   return assert(server, problem)

@@ -128,8 +128,12 @@ local function redirect_hint(err)
 end
 
 local function hint_of(err, value, scope, folder)
-  if err.status == 403 then return require("uipath.hints").forbidden(err, value, scope) end
-  if err.code == 1100 or err.code == 1101 then return require("uipath.hints").folder(folder) end
+  if err.status == 403 or err.code == 1100 or err.code == 1101 then
+    -- Where its files are out of reach, as after a change of root, the error goes without.
+    local found, hints = pcall(require, "uipath.hints")
+    if not found then return nil end
+    return err.status == 403 and hints.forbidden(err, value, scope) or hints.folder(folder)
+  end
   if err.code == 1000 and err.status == 400 then
     return "the service does not understand the query options: check the names in filter, select, expand and orderby"
   end

@@ -4,6 +4,7 @@
 
 local callback = require "uipath.callback"
 local internal = require "uipath.internal"
+local token_store = require "uipath.token_store"
 
 -- Blocks, or in nginx's Lua lets the worker go on.
 local in_nginx = type(rawget(_G, "ngx")) == "table" and rawget(_G, "ngx").get_phase
@@ -21,7 +22,7 @@ local function tell(call, options)
   if not on_event and not key then return end
   for _, event in ipairs(internal.events(call)) do
     if event.store then
-      require("uipath.token_store").tend(call, options.token_store, key, event)
+      token_store.tend(call, options.token_store, key, event)
     -- The events of calls that on_event itself makes would have no end.
     elseif on_event and not callback.is_inside(on_event) then
       local ok, err = callback.call(on_event, event)
@@ -56,7 +57,7 @@ local PAUSE = 0.005
 local function answer(call, options)
   local access_token = options.access_token
   if options.token_key then
-    require("uipath.token_store").answer(call, options.token_store, options.token_key)
+    token_store.answer(call, options.token_store, options.token_key)
     return
   end
   if callback.is_inside(access_token) then
@@ -109,7 +110,7 @@ local function drive(call, seconds)
     local state = step(call, deadline)
     tell(call, options)
     if state == "done" then
-      if options.token_key then require("uipath.token_store").finish(call) end
+      if options.token_key then token_store.finish(call) end
       return true
     end
     if state == "timeout" then return false end

@@ -208,6 +208,11 @@ function uipath.all(fn, ...) end
 ---@return T value
 function uipath.check(value, err) end
 
+---Loads all Lua files that calls can need later, for hosts that change their root or their user after start (haproxy's `chroot`).
+---Raises where one cannot be read.
+---@return true
+function uipath.preload() end
+
 ---@param value any
 ---@return boolean
 function uipath.is_error(value) end
