@@ -14,6 +14,7 @@
 
 #include "call_object.h"
 #include "engine/clock.h"
+#include "engine/descriptor.h"
 
 #define HOOK_INSTRUCTIONS 1000 /* between two looks at whether Ctrl-C was pressed */
 #define LONGEST_READ 4096
@@ -115,7 +116,7 @@ static void handle(int number, int flags) {
 static int catch_signals(lua_State *L) {
   if (wake_reader < 0) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return luaL_error(L, "no pipe: %s", strerror(errno));
+    if (!descriptor_pipe(ends)) return luaL_error(L, "no pipe: %s", strerror(errno));
     wake_reader = ends[0];
     wake_writer = ends[1];
   }

@@ -238,7 +238,11 @@ static lua_State *new_state(int thread) {
       {"now", host_now},     {"sleep", host_sleep},   {"descriptors", host_descriptors},
       {"memory", host_memory}, {"listen", host_listen}, {"starve", host_starve},
       {"chroot", host_chroot}, {NULL, NULL}};
+#if LUA_VERSION_NUM >= 505
+  lua_State *L = lua_newstate(allocate, NULL, luaL_makeseed(NULL));
+#else
   lua_State *L = lua_newstate(allocate, NULL);
+#endif
   luaL_openlibs(L);
   lua_newtable(L);
   for (const luaL_Reg *each = functions; each->name != NULL; each++) {

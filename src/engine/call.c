@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "spare.h"
 #include "token.h"
@@ -15,8 +14,8 @@ struct call *call_new(void) {
   atomic_init(&call->phase, CALL_NEW);
   call->request.max_attempts = 1;
   call->reply.retry_after_ms = -1;
-  call->descriptor = -1;
-  call->waiter = -1;
+  call->descriptor = NO_DESCRIPTOR;
+  call->waiter = NO_DESCRIPTOR;
   call->events_end = &call->events;
   return call;
 }
@@ -73,7 +72,7 @@ void call_release(struct call *call) {
   if (call == NULL || atomic_fetch_sub_explicit(&call->references, 1, memory_order_acq_rel) != 1) return;
   free_request(&call->request);
   free_reply(&call->reply);
-  if (call->descriptor >= 0) close(call->descriptor);
+  descriptor_close(call->descriptor);
   secret_free(call->answer.token);
   free(call->answer.refusal);
   for (struct call_event *event = call->events, *next; event != NULL; event = next) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "descriptor.h"
 
 struct token;
 struct token_source;
@@ -153,8 +154,8 @@ struct call {
   uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as is next_numbered */
   struct call *next_numbered;
   /* The rest is guarded by the engine's mutex. */
-  int descriptor;            /* engine_call_fd's, closed with the call; -1: none yet */
-  int waiter;                /* that of a thread blocked in engine_await; -1: none */
+  struct descriptor descriptor; /* engine_call_fd's, closed with the call; at first none */
+  struct descriptor waiter;  /* that of a thread blocked in engine_await, if there is one */
   bool in_inbox;             /* there is something new in what follows for the driver to see */
   struct call *next;         /* in the inbox */
   bool cancel_asked;
@@ -162,7 +163,7 @@ struct call {
   struct call_event *events, **events_end;
 };
 
-/* A new call with one reference, everything zero but the descriptors (-1), retry_after_ms (-1) and max_attempts (1). NULL: no memory. */
+/* A new call with one reference, everything zero but the descriptors (none), retry_after_ms (-1) and max_attempts (1). NULL: no memory. */
 struct call *call_new(void);
 
 /* Adds a reference; gives the call. */

@@ -29,6 +29,14 @@
 /* A caller that waits looks up this often: a signal that comes just before it falls asleep does not wake it. */
 #define LONGEST_CALLER_SLEEP_MS 50
 
+/* macOS has conditions of the wall clock alone: where that jumps, a wait is shorter or longer. */
+#if defined __APPLE__ || defined UIPATH_PORTABLE
+#define WALL_CLOCK_CONDITIONS
+#define CONDITION_CLOCK CLOCK_REALTIME
+#else
+#define CONDITION_CLOCK CLOCK_MONOTONIC
+#endif
+
 struct engine {
   pthread_mutex_t mutex;       /* guards all but `loop`, which belongs to the driver */
   pthread_cond_t changed;      /* for the thread: something to drive, or to stop; for the stopper: the thread has ended */
@@ -92,7 +100,7 @@ static void stop_at_exit(void) {
   if (engine == NULL) return;
 
   struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
+  clock_gettime(CONDITION_CLOCK, &until);
   until.tv_sec += LONGEST_STOP_S;
   pthread_mutex_lock(&engine->mutex);
   engine->stopping = true;
@@ -123,7 +131,9 @@ static struct engine *new_engine(void) {
   if (engine == NULL) return NULL;
   pthread_condattr_t attributes;
   pthread_condattr_init(&attributes);
-  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+#ifndef WALL_CLOCK_CONDITIONS
+  pthread_condattr_setclock(&attributes, CONDITION_CLOCK);
+#endif
   pthread_mutex_init(&engine->mutex, NULL);
   pthread_mutex_init(&engine->turning, NULL);
   pthread_cond_init(&engine->changed, &attributes);
@@ -169,7 +179,7 @@ bool engine_is_ready(struct call *call) {
 
 /* The owner has seen to what made the call ready: its descriptor is readable no longer. With the mutex held. */
 static void calm_owner(struct call *call) {
-  if (call->descriptor >= 0 && !engine_is_ready(call)) descriptor_calm(call->descriptor);
+  if (call->descriptor.reader >= 0 && !engine_is_ready(call)) descriptor_calm(call->descriptor);
 }
 
 /* With the mutex held. */
@@ -352,6 +362,11 @@ static bool has_work(const struct engine *engine) {
 
 /* Sleeps until something changes, at most until a moment of the monotonic clock in µs. With the mutex held. */
 static void await_change_until(struct engine *engine, int64_t moment_us) {
+#ifdef WALL_CLOCK_CONDITIONS
+  struct timespec wall;
+  clock_gettime(CONDITION_CLOCK, &wall);
+  moment_us += (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000 - now_us();
+#endif
   struct timespec until = {.tv_sec = (time_t)(moment_us / 1000000), .tv_nsec = (long)(moment_us % 1000000) * 1000};
   pthread_cond_timedwait(&engine->changed, &engine->mutex, &until);
 }
@@ -448,15 +463,15 @@ static enum engine_wait_result follow(struct engine *engine, struct call *const 
   if (engine->inbox != NULL) announce(engine);
   int64_t left = caller_sleep(deadline);
   if (left <= 0) return ENGINE_WAIT_TIMEOUT;
-  int descriptor = descriptor_new();
+  struct descriptor descriptor = descriptor_new();
   for (size_t i = 0; i < count; i++) calls[i]->waiter = descriptor;
   pthread_mutex_unlock(&engine->mutex);
-  struct pollfd poll_for = {.fd = descriptor, .events = POLLIN};
-  if (descriptor < 0) left = 1; /* no descriptor left: look again and again */
-  int ready = poll(&poll_for, descriptor < 0 ? 0 : 1, (int)left);
+  struct pollfd poll_for = {.fd = descriptor.reader, .events = POLLIN};
+  if (descriptor.reader < 0) left = 1; /* no descriptor left: look again and again */
+  int ready = poll(&poll_for, descriptor.reader < 0 ? 0 : 1, (int)left);
   pthread_mutex_lock(&engine->mutex);
-  for (size_t i = 0; i < count; i++) calls[i]->waiter = -1;
-  if (descriptor >= 0) close(descriptor);
+  for (size_t i = 0; i < count; i++) calls[i]->waiter = NO_DESCRIPTOR;
+  descriptor_close(descriptor);
   return ready > 0 ? ENGINE_WAIT_READY : ENGINE_WAIT_INTERRUPTED;
 }
 
@@ -556,16 +571,16 @@ int engine_call_fd(struct call *call) {
   struct engine *engine = engine_of(call);
   if (engine == NULL) {
     /* Never submitted, or left behind by a fork: there is nothing to wait for. */
-    if (call->descriptor < 0) call->descriptor = descriptor_new();
+    if (call->descriptor.reader < 0) call->descriptor = descriptor_new();
     descriptor_signal(call->descriptor);
-    return call->descriptor;
+    return call->descriptor.reader;
   }
   pthread_mutex_lock(&engine->mutex);
-  if (call->descriptor < 0) {
+  if (call->descriptor.reader < 0) {
     call->descriptor = descriptor_new();
     if (engine_is_ready(call)) descriptor_signal(call->descriptor);
   }
-  int descriptor = call->descriptor;
+  int descriptor = call->descriptor.reader;
   pthread_mutex_unlock(&engine->mutex);
   return descriptor;
 }

@@ -1,6 +1,6 @@
 #include "notify.h"
 
-#ifdef __linux__
+#if defined __linux__ && !defined UIPATH_PORTABLE
 
 #include <errno.h>
 #include <fcntl.h>

@@ -35,7 +35,12 @@ static const char broken_coding[] = "the response's content encoding is broken: 
    even where these are closed: what is printed must not go to a server. */
 static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   (void)user, (void)purpose;
+#if defined SOCK_CLOEXEC && !defined UIPATH_PORTABLE
   int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+#else
+  int descriptor = socket(address->family, address->socktype, address->protocol);
+  if (descriptor >= 0) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+#endif
   if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
   int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   close(descriptor);
