@@ -7,31 +7,52 @@ endif
 PREFIX   ?= /usr/local
 OPTIMISE ?= -O2 -g
 SANITIZE ?=
+# -Werror in the project's own checks: a later compiler's new warning is not to stop a user's build.
+WERROR   ?=
 VARIANT   = $(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
 BUILD    ?= build/$(LUA)$(VARIANT)
 comma    := ,
 
-ifeq ($(LUA),luajit)
+# Which Lua that is: LUA_VERSION names folders, LUA_PACKAGE is pkg-config's name. A plain `lua` is
+# asked, and its headers have one name or another.
+OUR_LUAS := uipath is for lua5.3, lua5.4, lua5.5 and luajit
+ifeq ($(LUA),lua)
+  LUA_IS := $(shell lua -e 'print(rawget(_G, "jit") and "luajit" or (_VERSION:gsub("Lua ", "lua")))' 2>/dev/null)
+  ifeq ($(LUA_IS),)
+    $(error LUA=lua: there is no such program; $(OUR_LUAS))
+  endif
+else
+  LUA_IS := $(LUA)
+endif
+ifeq ($(LUA_IS),luajit)
   LUA_PACKAGE := luajit
   LUA_VERSION := 5.1
+else ifneq ($(filter lua5.3 lua5.4 lua5.5,$(LUA_IS)),)
+  LUA_VERSION := $(LUA_IS:lua%=%)
+  ifeq ($(LUA),lua)
+    LUA_PACKAGE := $(firstword $(shell for name in lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(subst .,,$(LUA_VERSION)); do \
+      pkg-config --exists $$name 2>/dev/null && echo $$name; done) lua$(LUA_VERSION))
+  else
+    LUA_PACKAGE := $(LUA)
+  endif
 else
-  LUA_PACKAGE := lua5.4
-  LUA_VERSION := 5.4
+  $(error LUA=$(LUA)$(if $(filter lua,$(LUA)), is $(LUA_IS)): $(OUR_LUAS))
 endif
+# Those that the suite runs for: the one that is asked for, else both that most hosts have.
+LUAS ?= $(if $(filter file,$(origin LUA)),lua5.4 luajit,$(LUA))
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(WERROR)
 # Recursive, so that they are asked for only once the packages are there.
 LUA_INCLUDE = $(shell pkg-config --cflags $(LUA_PACKAGE))
 LUA_LIBS    = $(shell pkg-config --libs $(LUA_PACKAGE))
-ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib libdeflate)
+ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib libdeflate) -lm
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(OPTIMISE) -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS)
 SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 
 ifeq ($(shell uname -s),Darwin)
   MODULE_FLAGS := -bundle -undefined dynamic_lookup
 else
-  # nodelete: the engine's thread must not lose its code when a Lua state that loaded the module closes.
-  MODULE_FLAGS := -shared -Wl,-z,nodelete
+  MODULE_FLAGS := -shared
 endif
 
 # What knows nothing of Lua: the C tests are linked with these alone.
@@ -60,7 +81,7 @@ endef
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-module: $(BUILD)/uipath.so ## build build/lua5.4/uipath.so (LUA=luajit: build/luajit/uipath.so)
+module: $(BUILD)/uipath.so ## build build/lua5.4/uipath.so (LUA=luajit, lua5.3, lua5.5 or lua: build/luajit/uipath.so, …)
 
 $(BUILD)/uipath.so: $(MODULE_OBJECTS)
 	$(CC) $(MODULE_FLAGS) $(SANITIZE_FLAGS) -pthread -o $@ $^ $(ENGINE_LIBS) $(LDFLAGS)
@@ -118,18 +139,25 @@ install: module ## install under PREFIX (DESTDIR is honoured)
 	for file in $(LUA_FILES); do \
 	  install -D -m 644 "src/$$file" '$(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)/'"$$file" || exit 1; done
 	install -d '$(DESTDIR)$(PREFIX)/bin'
-	@# Where both Luas have the module, luipath runs in Lua 5.4.
-	cd '$(DESTDIR)$(PREFIX)/bin'; if [ $(LUA) != luajit ] || [ ! -e luipath ]; then \
-	  sed '1s/lua5.4/$(LUA)/' $(TREE)/src/luipath >luipath && chmod 755 luipath; fi
+	@# Where LuaJIT and another Lua have the module, luipath runs in the other. It need not look for one here.
+	cd '$(DESTDIR)$(PREFIX)/bin'; if [ $(LUA_PACKAGE) != luajit ] || [ ! -e luipath ]; then \
+	  { echo '#!/usr/bin/env $(LUA)'; sed '1,/^]]/d' $(TREE)/src/luipath; } >luipath && chmod 755 luipath; fi
 
 # As a shell's word. What the user's own variables say comes after it; LUA_PATH_5_4 is read before LUA_PATH changes, which LuaJIT has alone.
 TREE = '$(subst ','\'',$(CURDIR))'
 
-shell-env: ## print what lets lua5.4 and luajit find the module in this tree, and the shell luipath
-	@:$(info export LUA_PATH_5_4=$(TREE)'/src/?.lua;'"$${LUA_PATH_5_4:-$${LUA_PATH:-;;}}")
-	@:$(info export LUA_CPATH_5_4=$(TREE)'/build/lua5.4$(VARIANT)/?.so;'"$${LUA_CPATH_5_4:-$${LUA_CPATH:-;;}}")
+# Lua 5.3 and 5.5 have theirs when they are asked for.
+# $(1): a version, as in 5.4. The folder's name is that of the LUA that was built, which may be `lua`.
+BUILT_FOR = $(TREE)'/build/$(if $(filter $(1),$(LUA_VERSION)),$(LUA),$(if $(filter 5.1,$(1)),luajit,lua$(1)))$(VARIANT)/?.so;'
+define SHELL_ENV
+$(info export LUA_PATH_$(2)=$(TREE)'/src/?.lua;'"$${LUA_PATH_$(2):-$${LUA_PATH:-;;}}")
+$(info export LUA_CPATH_$(2)=$(call BUILT_FOR,$(1))"$${LUA_CPATH_$(2):-$${LUA_CPATH:-;;}}")
+endef
+
+shell-env: ## print what lets lua5.4 and luajit (and LUA) find the module in this tree, and the shell luipath
+	@:$(foreach version,5.4 $(filter-out 5.1 5.4,$(LUA_VERSION)),$(call SHELL_ENV,$(version),$(subst .,_,$(version))))
 	@:$(info export LUA_PATH=$(TREE)'/src/?.lua;'"$${LUA_PATH:-;;}")
-	@:$(info export LUA_CPATH=$(TREE)'/build/luajit$(VARIANT)/?.so;'"$${LUA_CPATH:-;;}")
+	@:$(info export LUA_CPATH=$(call BUILT_FOR,5.1)"$${LUA_CPATH:-;;}")
 	@:$(info export PATH=$(TREE)'/src':"$$PATH")
 
 rock-vars: ## print what luarocks must be told on Debian, whose headers are in folders of their own
@@ -137,72 +165,82 @@ rock-vars: ## print what luarocks must be told on Debian, whose headers are in f
 	@header=$$(echo '#include <curl/curl.h>' | $(CC) -E -M - 2>/dev/null | tr ' ' '\n' | grep -m1 'curl/curl.h$$') || \
 	  { echo "rock-vars: there is no curl/curl.h: run \`make run\` first, which installs libcurl's headers" >&2; exit 1; }; \
 	  echo "CURL_INCDIR=$${header%/curl/curl.h}"
-ifeq ($(LUA),luajit)
+ifeq ($(LUA_PACKAGE),luajit)
 	@folder=$$(pkg-config --variable=includedir luajit) && [ -e "$$folder/luajit.h" ] || \
 	  { echo "rock-vars: there is no luajit.h: run \`make run\` first, which installs LuaJIT's headers" >&2; exit 1; }; \
 	  echo "LUA_INCDIR=$$folder"
 endif
 
-run: ## build, and list the machines of the tenant that UIPATH_* names, or of the bundled sandbox
-	@spec/support/packages run
-	@$(MAKE) -s --no-print-directory module
+# Builds the module for the Lua $(1), on all cores unless make was told how many. What is built
+# already is not worth a line.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(getconf _NPROCESSORS_ONLN))
+BUILD_STAGE = $(MAKE) -s --no-print-directory -q LUA=$(1) module >/dev/null 2>&1 || \
+	  spec/support/stage "building the module for $(1)" \
+	  $(MAKE) -s --no-print-directory $(JOBS) LUA=$(1) module
+
+run: ## build, and list the machines of the tenant that UIPATH_* or a profile names, or of the bundled sandbox
+	@LUA=$(LUA_IS) spec/support/packages run
+	@$(call BUILD_STAGE,$(LUA))
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec $(LUA) examples/list_machines.lua
 
 run-nginx: ## build, start examples/nginx against the tenant or the sandbox, and show its replies
-	@spec/support/packages run nginx
-	@$(MAKE) -s --no-print-directory LUA=luajit module
+	@LUA=luajit spec/support/packages run nginx
+	@$(call BUILD_STAGE,luajit)
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; exec luajit examples/nginx/run.lua
 
-test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT
-	@spec/support/packages run test
-	@spec/support/run plain
+test: ## everything: packages, both builds, C tests, specs under Lua 5.4 and LuaJIT (LUA=lua5.3: that one alone)
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@LUAS='$(LUAS)' spec/support/run plain
 
 test-asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	@spec/support/packages run test
-	@spec/support/run asan
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@LUAS='$(LUAS)' spec/support/run asan
 
 test-tsan: ## the same under ThreadSanitizer
-	@spec/support/packages run test
-	@spec/support/run tsan
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@LUAS='$(LUAS)' spec/support/run tsan
 
 test-valgrind: ## the same under valgrind
-	@spec/support/packages run test valgrind
-	@spec/support/run valgrind
+	@LUA=$(LUA_IS) spec/support/packages run test valgrind
+	@LUAS='$(LUAS)' spec/support/run valgrind
 
 test-gc: ## the same with the collector at its most aggressive
-	@spec/support/packages run test
-	@spec/support/run gc
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@LUAS='$(LUAS)' spec/support/run gc
 
 test-nginx: ## the specs inside nginx, and tens of thousands of requests; NGINX=path: of that nginx
-	@spec/support/packages run test bench
+	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module programs
 	@NGINX='$(NGINX)' spec/support/test-nginx
 
 bench-nginx: ## throughput, CPU and latency inside nginx against hand-written cosockets
-	@spec/support/packages run test bench
+	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
 test-soak: ## 100,000 small calls: descriptors and memory stay flat
-	@spec/support/packages run test
+	@LUA=$(LUA_IS) spec/support/packages run test
 	@for lua in lua5.4 luajit; do $(MAKE) -s --no-print-directory LUA=$$lua module programs && \
 	  eval "$$($(MAKE) -s --no-print-directory LUA=$$lua shell-env)" && MALLOC_ARENA_MAX=1 build/$$lua/support/host spec/support/soak.lua || exit 1; done
 
 bench: ## time against bare libcurl and others (the one target that may use npm)
-	@spec/support/packages run test bench
+	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory module
 	@spec/bench/run
 
 fuzz: ## run the fuzz targets for a bounded time
-	@spec/support/packages run test lint
+	@LUA=$(LUA_IS) spec/support/packages run test lint fuzz
 	@spec/fuzz/run
 
 lint: ## clang-tidy, cppcheck, luacheck, and both compilers' warnings
-	@spec/support/packages run test lint
+	@LUA=$(LUA_IS) spec/support/packages run lint
 	@spec/support/lint
 
+systems: ## make run, test and lint in fresh Debians (root): make systems SYSTEMS="bookworm sid"
+	@spec/support/systems $(SYSTEMS)
+
 catalogue: ## generate the catalogue of endpoints anew: make catalogue DEFINITIONS=folder
-	@spec/support/packages run
+	@LUA=$(LUA_IS) spec/support/packages run
 	@[ -d '$(DEFINITIONS)' ] || { echo 'catalogue: say where the published definitions are: DEFINITIONS=folder' >&2; exit 2; }
 	lua5.4 spec/support/catalogue.lua '$(DEFINITIONS)' >src/uipath/catalogue/data.lua
 
@@ -216,4 +254,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint systems catalogue clean help

@@ -23,7 +23,7 @@ build = {
       defines = { "_GNU_SOURCE" },
       incdirs = { "$(CURL_INCDIR)", "$(ZLIB_INCDIR)", "$(DEFLATE_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(ZLIB_LIBDIR)", "$(DEFLATE_LIBDIR)" },
-      libraries = { "curl", "z", "deflate", "pthread" },
+      libraries = { "curl", "z", "deflate", "pthread", "m" },
       sources = {
         "src/body.c",
         "src/call_object.c",

@@ -1,12 +1,11 @@
 -- Takes the runtimes away from all machines whose name matches a Lua pattern, so that no job starts on them:
 --   lua5.4 examples/disable_machines.lua '^VM%-BERLIN'
--- In your tenant when UIPATH_* is set (see list_machines.lua), else in the bundled sandbox.
+-- The tenant is yours where UIPATH_* or a profile names one (see list_machines.lua), else the
+-- bundled sandbox.
 local uipath = require "uipath"
 
 local pattern = assert(arg[1], "usage: disable_machines.lua PATTERN")
-local function is_set(name) return (os.getenv(name) or "") ~= "" end
-local is_mine = is_set "UIPATH_CLIENT_ID" or is_set "UIPATH_PAT" or is_set "UIPATH_ACCESS_TOKEN"
-local client = uipath.connect(not is_mine and assert(require("uipath.sandbox").start()).options or nil)
+local client = require("uipath.sandbox").connect()
 
 local machines = {}
 for machine in client:each("odata/Machines", { select = { "Id", "Name" }, orderby = "Name" }) do

@@ -1,10 +1,8 @@
--- Reports the faulted jobs of the last day by folder and process: of your tenant when UIPATH_* is set (see list_machines.lua), else of
--- the bundled sandbox.
+-- Reports the faulted jobs of the last day by folder and process. The tenant is yours where
+-- UIPATH_* or a profile names one (see list_machines.lua), else the bundled sandbox.
 local uipath = require "uipath"
 
-local function is_set(name) return (os.getenv(name) or "") ~= "" end
-local is_mine = is_set "UIPATH_CLIENT_ID" or is_set "UIPATH_PAT" or is_set "UIPATH_ACCESS_TOKEN"
-local client = uipath.connect(not is_mine and assert(require("uipath.sandbox").start()).options or nil)
+local client = require("uipath.sandbox").connect()
 
 local yesterday = uipath.odata.date(os.time() - 24 * 60 * 60)
 local faulted, processes = {}, {}

@@ -47,19 +47,30 @@ describe("luipath get --all", function()
 
   it("stops asking for pages when they can no longer be written", function()
     local tenant = require "spec.support.tenant"
-    tenant.control(sandbox, "POST reset")
     local variables = {}
     for name, value in pairs(environment) do variables[#variables + 1] = ("%s='%s'"):format(name, value) end
-    local pipe = assert(io.popen(("%s %s src/luipath get odata/Jobs --folder Shared --all --page-size 100 -o jsonl 2>&1 >/dev/full"):format(
-      table.concat(variables, " "), tenant.interpreter)))
-    assert.matches("^luipath: standard output: ", pipe:read "*a")
-    pipe:close()
-    local paths = tenant.control(sandbox, "GET counters").paths
-    local asked = 0
-    for path, count in pairs(paths) do
-      if path:find "odata/Jobs" then asked = asked + count end
+    local function expect_stop(interpreter, format)
+      tenant.control(sandbox, "POST reset")
+      local words = "get odata/Jobs --folder Shared --all --page-size 100 -o " .. format
+      local pipe = assert(io.popen(("%s %s src/luipath %s 2>&1 >/dev/full"):format(
+        table.concat(variables, " "), interpreter, words)))
+      assert.matches("^luipath: standard output: ", pipe:read "*a")
+      pipe:close()
+      local paths = tenant.control(sandbox, "GET counters").paths
+      local asked = 0
+      for path, count in pairs(paths) do
+        if path:find "odata/Jobs" then asked = asked + count end
+      end
+      assert.is_true(asked > 0 and asked < 20, asked)
     end
-    assert.is_true(asked > 0 and asked < 20, asked)
+    expect_stop(tenant.interpreter, "jsonl")
+    -- LuaJIT compiles what has run often, and here what has run once; compiled code must find it
+    -- out as well. Which parts it compiles differs from run to run.
+    if jit then
+      for _ = 1, 3 do
+        for _, format in ipairs { "jsonl", "csv", "table" } do expect_stop("luajit -Ohotloop=1", format) end
+      end
+    end
   end)
 
   -- The peak of the process in kilobytes, when so many jobs are written.

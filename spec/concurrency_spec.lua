@@ -128,7 +128,8 @@ describe("map", function()
     tenant.eventually(is_quiet)
   end)
 
-  if _VERSION ~= "Lua 5.1" then
+  -- Lua 5.4 and 5.5 have closing values; where there are none, there is no such test.
+  if load "local _ <close> = nil" then
     it("closes what a function that raises, or yields, has open", function()
       local closed = 0
       local closing = { __close = function() closed = closed + 1 end }

@@ -15,13 +15,31 @@ local sandbox
 setup(function() sandbox = assert(require("uipath.sandbox").start()) end)
 teardown(function() sandbox:stop() end)
 
+-- Makes the sandbox the default profile of a home folder.
+local function write_profile(home)
+  local given = sandbox.options
+  assert.equal("", tenant.shell("mkdir " .. home .. "/.uipath"))
+  local file = assert(io.open(home .. "/.uipath/config", "w"))
+  file:write(([[
+profiles:
+  - name: default
+    uri: %s
+    organization: %s
+    tenant: %s
+    auth: { clientId: "%s", clientSecret: "%s", scopes: "%s" }
+]]):format(given.base_url, given.organization, given.tenant, given.client_id, given.client_secret, given.scope))
+  file:close()
+  tenant.shell("chmod 600 " .. home .. "/.uipath/config")
+end
+
 local function names()
   local list = {}
   for name in tenant.shell("cd examples && ls *.lua"):gmatch("[^\n]+") do list[#list + 1] = name end
   return list
 end
 
--- Runs a script with nothing in the environment that names a tenant but what is given.
+-- Runs a script with nothing in the environment that names a tenant but what is given. Gives what it
+-- wrote, of both kinds.
 local function run(name, environment)
   local command = ("env -u UIPATH_CLIENT_ID -u UIPATH_PAT -u UIPATH_ACCESS_TOKEN HOME=/nonexistent LUA_PATH=%s LUA_CPATH=%s %s"):format(
     tenant.quoted(package.path), tenant.quoted(package.cpath), environment)
@@ -46,7 +64,22 @@ describe("examples", function()
       assert.is_table(scripts[name], "spec/examples_spec.lua does not know " .. name)
       local _, lines = assert(io.open("examples/" .. name)):read("*a"):gsub("\n", "")
       assert.is_true(lines < 25, lines)
-      expect_lines(name, run(name, "UIPATH_CLIENT_ID= UIPATH_PAT="))
+      local output = run(name, "UIPATH_CLIENT_ID= UIPATH_PAT=")
+      expect_lines(name, output)
+      assert.is_truthy(output:find("This is the bundled sandbox", 1, true), output)
+    end)
+
+    it("have " .. name .. ", which runs on the tenant that a profile alone names", function()
+      tenant.control(sandbox, "POST reset")
+      local home = tenant.shell("mktemp -d"):match "%S+"
+      write_profile(home)
+      local output = run(name, "HOME=" .. home)
+      tenant.shell("rm -r " .. home)
+      expect_lines(name, output)
+      assert.is_nil(output:find("sandbox", 1, true), output)
+      assert.is_truthy(output:find("This is acme/DefaultTenant at " .. sandbox.options.base_url
+        .. ", as 'auth.clientId' of profile 'default' in " .. home .. "/.uipath/config says.", 1, true), output)
+      assert.is_true(tenant.control(sandbox, "GET counters").data_requests > 0)
     end)
 
     it("have " .. name .. ", which runs on the tenant that the environment names", function()
@@ -60,6 +93,24 @@ describe("examples", function()
       assert.is_true(tenant.control(sandbox, "GET counters").data_requests > 0)
     end)
   end
+
+  it("raise, and start no sandbox, where a tenant is named by halves or its profile cannot be read", function()
+    local prefix = ("env -u UIPATH_CLIENT_ID -u UIPATH_PAT LUA_PATH=%s LUA_CPATH=%s HOME=%s ")
+    local function message(home, environment, program)
+      return tenant.shell(prefix:format(tenant.quoted(package.path), tenant.quoted(package.cpath), home) .. environment
+        .. " " .. tenant.interpreter .. " -e " .. tenant.quoted(program))
+    end
+    local connect = 'require("uipath.sandbox").connect()'
+    local output = message("/nonexistent", "UIPATH_ORGANIZATION=acme", connect)
+    assert.matches("%(command line%):1: missing credentials", output)
+    local home = tenant.shell("mktemp -d"):match "%S+"
+    write_profile(home)
+    output = message(home, "", 'package.preload.lyaml = function() error "none" end ' .. connect)
+    tenant.shell("rm -r " .. home)
+    assert.matches("%(command line%):1: missing credentials", output)
+    assert.is_truthy(output:find("is YAML, which takes the module lyaml", 1, true), output)
+    assert.matches('unknown option', message("/nonexistent", "", 'require("uipath.sandbox").connect{ fliter = 1 }'))
+  end)
 
   it("change what they say they change", function()
     local client = require("uipath").connect(tenant.options(sandbox))

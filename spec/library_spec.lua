@@ -32,6 +32,44 @@ local function names_of(functions, expected)
   return names
 end
 
+-- All names that a table shows: its own, and those of the functions that are loaded when first asked for.
+local function shown(functions)
+  local names = {}
+  for name in pairs(functions) do names[#names + 1] = name end
+  local metatable = getmetatable(functions)
+  for _, name in ipairs(metatable and metatable.names and metatable.names() or {}) do names[#names + 1] = name end
+  return names
+end
+
+describe("every name that is shown", function()
+  -- Calls it as a method or function without arguments: it may raise, but not for want of a module.
+  local function expect_there(holder, functions, name)
+    local value = functions[name]
+    assert.is_not_nil(value, name)
+    if type(value) ~= "function" then return end
+    local _, message = pcall(value, holder)
+    assert.is_nil(tostring(message):find("module '", 1, true), name .. ": " .. tostring(message))
+  end
+
+  local function walk(holder, functions)
+    local names = shown(functions)
+    assert.is_true(#names > 0)
+    for _, name in ipairs(names) do expect_there(holder, functions, name) end
+    return names
+  end
+
+  it("has its thing behind it", function()
+    local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
+    local methods = getmetatable(client).__index
+    local names = walk(nil, uipath)
+    assert.is_truthy(table.concat(names, " "):find "%f[%w]map%f[%W]") -- the names that come late are among them
+    for _, part in ipairs { "json", "odata", "store" } do walk(nil, uipath[part]) end
+    walk(client, methods)
+    local call = client:start("GET", "odata/Machines", { max_attempts = 1 })
+    walk(call, getmetatable(call).__index)
+  end)
+end)
+
 describe("the annotations name", function()
   local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
   local methods = getmetatable(client).__index

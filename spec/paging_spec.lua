@@ -169,7 +169,8 @@ describe("each", function()
     assert.is_true(requests() <= 5, requests())
   end)
 
-  if _VERSION ~= "Lua 5.1" then
+  -- Lua 5.4 and 5.5 have closing values; where there are none, there is no such test.
+  if load "local _ <close> = nil" then
     it("cancels it at once, by the loop's closing value", function()
       collectgarbage("stop")
       for _ in faulty:each(fault "stalls/2", { page_size = 100 }) do -- luacheck: ignore 512

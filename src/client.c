@@ -365,7 +365,7 @@ static int client_start(lua_State *L) {
 
 void client_push_expiry(lua_State *L, const struct token *token) {
   if (token->expires_at == INT64_MAX) lua_pushnil(L);
-  else lua_pushinteger(L, (lua_Integer)time(NULL) + (lua_Integer)((token->expires_at - clock_boot_ms()) / 1000));
+  else compat_push_int64(L, (int64_t)time(NULL) + (token->expires_at - clock_boot_ms()) / 1000);
 }
 
 /* Pushes what client:token() gives, expires_at, scopes, source; or nil and an error where the Lua
@@ -435,6 +435,13 @@ static int internal_prefetch(lua_State *L) {
   return 1;
 }
 
+/* tenant_origin(options) → what names the tenant, as a phrase; nil: nothing does */
+static int internal_tenant_origin(lua_State *L) {
+  lua_settop(L, 1);
+  options_push_tenant_origin(L, 1);
+  return 1;
+}
+
 /* start_token(client) and start_access_token(client) → a call whose results are those of client:token() and client:access_token() */
 static int internal_start_token(lua_State *L) {
   return call_start_token(L, token_results);
@@ -448,7 +455,8 @@ void client_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"prefetch", internal_prefetch},       {"method", internal_method},
       {"now", internal_now},                 {"start_token", internal_start_token},
-      {"start_access_token", internal_start_access_token}, {NULL, NULL},
+      {"start_access_token", internal_start_access_token},
+      {"tenant_origin", internal_tenant_origin}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }
@@ -465,7 +473,7 @@ void client_open(lua_State *L) {
       {"each", "uipath.paging", true},       {"pages", "uipath.paging", true},
       {"collect", "uipath.paging", false},   {"count", "uipath.paging", false},
       {"can", "uipath.catalogue", false},    {"describe", "uipath.catalogue", false},
-      {"download", "uipath.download", false}, {NULL, NULL, false},
+      {NULL, NULL, false},
   };
   luaL_newmetatable(L, METATABLE);
   lua_pushliteral(L, METATABLE);

@@ -1,16 +1,18 @@
-/* What Lua 5.4 has and LuaJIT (the 5.1 interface with a few 5.2 functions) has not, in one place. */
+/* What Lua 5.4 has and Lua 5.3 or LuaJIT (the 5.1 interface with a few 5.2 functions) has not, in one
+   place. */
 #ifndef UIPATH_COMPAT_H
 #define UIPATH_COMPAT_H
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdint.h>
 
 #if LUA_VERSION_NUM == 501
 #if !__has_include(<luajit.h>)
-#error "uipath is for Lua 5.4 and LuaJIT, and these are Lua 5.1's headers: say where LuaJIT's are (luarocks: LUA_INCDIR, see make LUA=luajit rock-vars)"
+#error "uipath is for Lua 5.3 to 5.5 and LuaJIT, and these are Lua 5.1's headers: say where LuaJIT's are (luarocks: LUA_INCDIR, see make LUA=luajit rock-vars)"
 #endif
-#elif defined LUA_VERSION_NUM && LUA_VERSION_NUM < 504
-#error "uipath is for Lua 5.4 and LuaJIT: these headers are of another Lua"
+#elif defined LUA_VERSION_NUM && LUA_VERSION_NUM < 503
+#error "uipath is for Lua 5.3 to 5.5 and LuaJIT: these headers are of another Lua"
 #endif
 
 #if LUA_VERSION_NUM == 501
@@ -20,6 +22,11 @@
 
 /* Integers are doubles here: exact up to 2^53 either way. */
 #define COMPAT_EXACT_INTEGERS 0
+
+/* Pushes an integer; as a number, because lua_Integer has 32 bits on machines of 32 bits. [-0, +1] */
+static inline void compat_push_int64(lua_State *L, int64_t integer) {
+  lua_pushnumber(L, (lua_Number)integer);
+}
 
 static inline int compat_absindex(lua_State *L, int index) {
   return index > 0 || index <= LUA_REGISTRYINDEX ? index : lua_gettop(L) + index + 1;
@@ -52,6 +59,23 @@ static inline void compat_rawsetp(lua_State *L, int index, const void *key) {
 #else
 
 #define COMPAT_EXACT_INTEGERS 1
+
+static inline void compat_push_int64(lua_State *L, int64_t integer) {
+  lua_pushinteger(L, (lua_Integer)integer);
+}
+
+/* A size_t, as lua_objlen's is: Lua's own type has 64 bits on machines of 32 bits, too. */
+static inline size_t compat_rawlen(lua_State *L, int index) {
+  return (size_t)lua_rawlen(L, index);
+}
+#define lua_rawlen compat_rawlen
+
+#if LUA_VERSION_NUM == 503
+/* One user value, as everywhere here. */
+#define lua_newuserdatauv(L, size, count) lua_newuserdata(L, size)
+#define lua_setiuservalue(L, index, n) lua_setuservalue(L, index)
+#define lua_getiuservalue(L, index, n) lua_getuservalue(L, index)
+#endif
 
 #endif
 #endif

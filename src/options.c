@@ -528,7 +528,9 @@ static void take_no_proxy(lua_State *L, const struct resolution *resolution) {
   lua_pop(L, 2);
 }
 
-void options_resolve(lua_State *L, int index) {
+/* Prepares the sources for what uipath.connect got at index; raises on names that are no options and on
+   a profile that cannot be had. Pushes the four tables of the resolution. [-0, +4] */
+static struct resolution open_sources(lua_State *L, int index) {
   int top = lua_gettop(L);
   if (lua_isnoneornil(L, index))
     lua_newtable(L);
@@ -547,7 +549,30 @@ void options_resolve(lua_State *L, int index) {
   push_profile(L, &resolution);
   lua_replace(L, resolution.origins);
   lua_replace(L, resolution.profile);
+  return resolution;
+}
 
+void options_push_tenant_origin(lua_State *L, int index) {
+  struct resolution resolution = open_sources(L, index);
+  for (enum source source = FROM_OPTIONS; source < SOURCE_COUNT; source++) {
+    for (const struct option *option = options; option < OPTIONS_END; option++) {
+      /* A scope says what is to be allowed, and not where. */
+      bool names_tenant = option->group == ADDRESS || (option->group == CREDENTIALS && option->check != check_scope);
+      if (!names_tenant || !push_from(L, &resolution, option, source)) continue;
+      lua_pop(L, 1);
+      lua_replace(L, resolution.given);
+      lua_settop(L, resolution.given);
+      return;
+    }
+  }
+  /* A profile that is there and cannot be read may name one. */
+  if (lua_type(L, resolution.origins) != LUA_TSTRING) lua_pushnil(L);
+  lua_replace(L, resolution.given);
+  lua_settop(L, resolution.given);
+}
+
+void options_resolve(lua_State *L, int index) {
+  struct resolution resolution = open_sources(L, index);
   for (const struct option *option = options; option < OPTIONS_END; option++) {
     if (option->group == ALONE && option != PROFILE) take(L, &resolution, option, FROM_OPTIONS);
   }

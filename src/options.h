@@ -28,6 +28,11 @@
    defaults, as API.md says. [-0, +1] */
 void options_resolve(lua_State *L, int index);
 
+/* Pushes a phrase that says which option, variable or profile names a tenant or an application, of what
+   uipath.connect got at index; why the profile could not be read, where it alone might; nil where
+   nothing does. Raises as options_resolve does where names or profile are wrong. [-0, +1] */
+void options_push_tenant_origin(lua_State *L, int index);
+
 /* client:with: a copy of the resolved table at base with the options of the table at changes put in
    one by one. false unsets one, its default is back; access_token drops client_id and client_secret,
    and they drop access_token. profile raises: it is for uipath.connect alone. [-0, +1] */

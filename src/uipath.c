@@ -1,4 +1,5 @@
 /* The module. */
+#include <dlfcn.h>
 #include <string.h>
 
 #include "body.h"
@@ -15,6 +16,9 @@
 #include "version.h"
 
 __attribute__((visibility("default"))) int luaopen_uipath(lua_State *L);
+
+/* An address by which the dynamic linker knows this module. */
+static char stays_here;
 
 /* uipath.json.decode(text) → value | nil, err */
 static int decode(lua_State *L) {
@@ -95,6 +99,16 @@ static void preload_internal(lua_State *L) {
   lua_pop(L, 2);
 }
 
+/* Keeps the module's code in the process when the Lua state that has loaded it closes: the engine's
+   thread runs on, for other states, and what is to run at the process's end is in it as well. Done
+   here and not by the linker, it is so in every build. */
+static void stay_loaded(void) {
+  Dl_info self;
+  if (dladdr((void *)&stays_here, &self) == 0) return;
+  void *handle = dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  if (handle != NULL) dlclose(handle);
+}
+
 int luaopen_uipath(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"connect", client_connect}, {"array", array},           {"multipart", body_multipart}, {"file", body_file},
@@ -106,6 +120,7 @@ int luaopen_uipath(lua_State *L) {
       {"endpoints", "uipath.catalogue", false},  {"scopes_for", "uipath.catalogue", false},
       {"store", "uipath.store", true},           {NULL, NULL, false},
   };
+  stay_loaded();
   preload_internal(L);
   call_open(L);
   client_open(L);

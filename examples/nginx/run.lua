@@ -1,5 +1,5 @@
--- Starts nginx.conf, against the tenant that UIPATH_* names or else the bundled sandbox, and shows what it replies. In a terminal it goes
--- on until Enter is pressed.
+-- Starts nginx.conf, against the tenant that UIPATH_* or a profile names or else the bundled sandbox,
+-- and shows what it replies. In a terminal it goes on until Enter is pressed.
 local here = arg[0]:match("^(.*)/[^/]+$") or "."
 local URL = "http://127.0.0.1:8017"
 
@@ -12,9 +12,9 @@ local function output_of(command)
   return output
 end
 
-local variables, sandbox = "", nil
-if (os.getenv "UIPATH_CLIENT_ID" or "") == "" then
-  sandbox = assert(require("uipath.sandbox").start())
+local variables = ""
+local _, sandbox = require("uipath.sandbox").connect()
+if sandbox then
   local names = {
     UIPATH_ORGANIZATION = "organization", UIPATH_TENANT = "tenant", UIPATH_CLIENT_ID = "client_id", UIPATH_CLIENT_SECRET = "client_secret",
     UIPATH_AUTH_SCOPES = "scope", UIPATH_URI = "base_url",

@@ -4,7 +4,7 @@ local assert = require "luassert"
 
 local support = {}
 
-local interpreter = os.getenv "LUA" or "lua5.4"
+local interpreter = require("spec.support.tenant").interpreter
 
 local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
 

@@ -20,7 +20,7 @@ local kept = {
 }
 
 -- The interpreter that runs this spec.
-local interpreter = jit and "luajit" or "lua5.4"
+local interpreter = require("spec.support.tenant").interpreter
 
 -- Prints what the client's options came to, or the message of the error. `client` keeps the resolved
 -- table as its user value.

@@ -12,7 +12,7 @@ tenant.SLOWER = ({ plain = 1, gc = 2, asan = 4, tsan = 8, valgrind = 30 })[os.ge
 tenant.LATE = 0.2 * tenant.SLOWER
 
 -- The interpreter that runs this spec.
-tenant.interpreter = _VERSION == "Lua 5.1" and "luajit" or "lua5.4"
+tenant.interpreter = os.getenv "LUA" or (jit and "luajit" or _VERSION:lower():gsub(" ", ""))
 
 ---@return number seconds of a clock that never jumps
 function tenant.now()

@@ -19,10 +19,11 @@
 /* Of a response; real ones are a few kilobytes. Below the limit that libcurl sets itself since 8.4 (300 KB). */
 #define LARGEST_HEADERS_BYTES ((size_t)256 << 10)
 
-/* Of a compressed body, unpacked while it comes and at each transfer_unpack after that: few real ones need a second piece, and one that was
-   made to grow a thousandfold does not hold up the others. */
+/* Of a compressed body, unpacked while it comes and at each transfer_unpack after that: few real ones
+   need a second piece, and one that was made to grow a thousandfold does not hold up the others. With
+   16 MB at once it did, on a processor that others use too: timers came a quarter of a second late. */
 #define UNPACKED_ON_THE_WAY ((size_t)1 << 20)
-#define UNPACKED_AT_ONCE ((size_t)16 << 20)
+#define UNPACKED_AT_ONCE ((size_t)4 << 20)
 
 static const char broken_coding[] = "the response's content encoding is broken: its body is no gzip, or is not whole";
 
@@ -420,21 +421,50 @@ static bool was_for_proxy(const struct transfer *transfer) {
   return strcasestr(transfer->error_text, host) != NULL;
 }
 
-/* What OpenSSL found wrong with the certificate (X509_V_ERR_…, of openssl/x509_vfy.h), in words on what to do. */
-static const char *hint_for_certificate(struct transfer *transfer) {
+enum certificate_fault { OTHER_HOST, OUT_OF_DATE, UNKNOWN_AUTHORITY };
+
+/* OpenSSL's X509_V_ERR_… (openssl/x509_vfy.h). */
+static enum certificate_fault openssl_fault(long verdict) {
   enum { FINE = 0, NOT_LOOKED_AT = 1, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
-  long verdict = -1;
-  curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
   switch (verdict) {
     case FINE:
     case NOT_LOOKED_AT: /* libcurl checks the name first */
-      return "the server's certificate names another host: check the host name in base_url (and identity_url)";
+      return OTHER_HOST;
     case NOT_YET_VALID:
     case HAS_EXPIRED:
-      return "the server's certificate is out of date: its owner must renew it, unless this machine's clock is wrong";
+      return OUT_OF_DATE;
     default:
+      return UNKNOWN_AUTHORITY;
+  }
+}
+
+/* GnuTLS's GNUTLS_CERT_… (gnutls/gnutls.h), which are bits. A certificate for another host is refused
+   after these have been found to be in order. */
+static enum certificate_fault gnutls_fault(long verdict) {
+  enum { INVALID = 1 << 1, SIGNER_NOT_FOUND = 1 << 6, NOT_ACTIVATED = 1 << 9, EXPIRED = 1 << 10 };
+  if ((verdict & SIGNER_NOT_FOUND) != 0) return UNKNOWN_AUTHORITY;
+  if ((verdict & (NOT_ACTIVATED | EXPIRED)) != 0) return OUT_OF_DATE;
+  return (verdict & INVALID) != 0 ? UNKNOWN_AUTHORITY : OTHER_HOST;
+}
+
+/* What is wrong with the certificate, in words on what to do; NULL where libcurl's TLS library has a
+   language of its own: libcurl's words must do. */
+static const char *hint_for_certificate(struct transfer *transfer) {
+  long verdict = -1;
+  const char *library = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  bool gnutls = library != NULL && strncmp(library, "GnuTLS/", strlen("GnuTLS/")) == 0;
+  bool openssl = library != NULL && strncmp(library, "OpenSSL/", strlen("OpenSSL/")) == 0;
+  if (!gnutls && !openssl) return NULL;
+  curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  switch (gnutls ? gnutls_fault(verdict) : openssl_fault(verdict)) {
+    case OTHER_HOST:
+      return "the server's certificate names another host: check the host name in base_url (and identity_url)";
+    case OUT_OF_DATE:
+      return "the server's certificate is out of date: its owner must renew it, unless this machine's clock is wrong";
+    case UNKNOWN_AUTHORITY:
       return hint_for_authority(transfer);
   }
+  return NULL;
 }
 
 /* What to do about a failure of the connection, or NULL. */

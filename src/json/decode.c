@@ -204,7 +204,7 @@ static const char *decode_number(struct decoder *decoder, const char *text) {
     return fail(decoder, text, begins ? "invalid number" : "expected a value");
   }
   if (number.kind == NUMBER_INTEGER && integer_is_exact(number.integer)) {
-    lua_pushinteger(L, (lua_Integer)number.integer);
+    compat_push_int64(L, number.integer);
     return end;
   }
   if (!COMPAT_EXACT_INTEGERS && number.kind != NUMBER_REAL) {

@@ -239,4 +239,42 @@ function sandboxes.start(options)
   return nil, failure(collision and "no free port was found" or explain(problem))
 end
 
+--- The options of a sandbox's client with what the caller's own options add to them.
+local function merged(options, given)
+  local all = {}
+  for name, value in pairs(options) do all[name] = value end
+  for name, value in pairs(given or {}) do
+    if value ~= false or all[name] == nil then all[name] = value end
+  end
+  return all
+end
+
+--- A client of the tenant that the options, the environment or a profile name; where none of them
+--- names one, of a sandbox that ends with this process. Says on standard error which of them it is,
+--- so that nobody takes the one for the other. Raises what `uipath.connect` raises, and why a
+--- sandbox cannot be started.
+---@param options? uipath.ConnectOptions
+---@return uipath.Client client
+---@return uipath.sandbox.Sandbox|nil sandbox  where the client is one's
+function sandboxes.connect(options)
+  local uipath = require("uipath")
+  local function connected(with) -- or raises, as if the caller had called uipath.connect
+    local ok, client = pcall(uipath.connect, with)
+    return ok and client or error(client, 3)
+  end
+  local known, origin = pcall(require("uipath.internal").tenant_origin, options)
+  if not known then error(origin, 2) end
+  if origin then
+    local client = connected(options)
+    local tenant = tostring(client):match("%((.*)%)$")
+    io.stderr:write(("This is %s, as %s says.\n"):format(tenant, origin))
+    return client
+  end
+  local sandbox, err = sandboxes.start()
+  if not sandbox then error(tostring(err), 2) end
+  local client = connected(merged(sandbox.options, options))
+  io.stderr:write("This is the bundled sandbox: no option, UIPATH_* variable or profile names a tenant.\n")
+  return client, sandbox
+end
+
 return sandboxes

@@ -19,7 +19,7 @@ local paging_options = { "by", "limit", "on_progress", "page_size", "prefetch" }
 
 -- The methods of HTTP that the methods of a client use; false: any.
 local methods = {
-  get = "GET", each = "GET", pages = "GET", collect = "GET", count = "GET", download = "GET", post = "POST", put = "PUT", patch = "PATCH",
+  get = "GET", each = "GET", pages = "GET", collect = "GET", count = "GET", post = "POST", put = "PUT", patch = "PATCH",
   delete = "DELETE", describe = false, can = false, request = false, start = false,
 }
 local http_methods = { "DELETE", "GET", "PATCH", "POST", "PUT" }
