@@ -218,6 +218,27 @@ describe("the life of a sandbox", function()
     shell("chmod +x " .. folder .. "/nginx")
     assert.equal("nil failed sandbox: nginx with its Lua module is needed: "
       .. "apt-get install nginx-light libnginx-mod-http-lua", complaint "")
+
+    -- What an nginx says whose LuaJIT looks for lpeg in these folders.
+    local function complaint_of_lua(folders)
+      nginx = assert(io.open(folder .. "/nginx", "w"))
+      nginx:write("#!/bin/sh\necho \"nginx: [error] init_by_lua error: filter.lua:9: module 'lpeg' not found:\n",
+        "\tno field package.preload['lpeg']\n\tno file './lpeg.so'\n")
+      for _, place in ipairs(folders) do nginx:write("\tno file '", place, "/lpeg.so'\n") end
+      nginx:write "\"\n"
+      nginx:close()
+      return complaint ""
+    end
+
+    assert.equal("nil failed sandbox: nginx's Lua needs lpeg: apt-get install lua-lpeg",
+      complaint_of_lua { "/usr/local/lib/lua/5.1", "/usr/lib/x86_64-linux-gnu/lua/5.1" })
+    assert.equal("nil failed sandbox: nginx's Lua needs lpeg: luarocks --lua-version 5.1 install lpeg "
+      .. "(this nginx looks for it in /usr/local/openresty/lualib, /usr/local/lib/lua/5.1)",
+      complaint_of_lua { "/usr/local/openresty/lualib", "/usr/local/lib/lua/5.1" })
+    assert.equal("nil failed sandbox: nginx's Lua needs lpeg: "
+      .. "luarocks --lua-version 5.1 --tree /opt/luajit install lpeg "
+      .. "(this nginx looks for it in /opt/lualib, /opt/luajit/lib/lua/5.1)",
+      complaint_of_lua { "/opt/lualib", "/opt/luajit/lib/lua/5.1" })
     shell("rm -r " .. folder)
   end)
 

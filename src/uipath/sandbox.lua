@@ -136,6 +136,30 @@ local function await_ready(output)
   return nil, table.concat(said, "\n")
 end
 
+--- What to do about a module in C that nginx's LuaJIT has not found. A package of Debian's helps only
+--- a LuaJIT that looks in Debian's folder; OpenResty has its own LuaJIT, which looks elsewhere.
+---@param module string
+---@param said string  with the places where it was looked for
+---@return string
+local function explain_missing(module, said)
+  local folders, first, own = {}, nil, false
+  for folder in said:gmatch("no file '([^'\n]*)/" .. module .. "%.so'") do
+    if folder:find("^/usr/lib/[^/]+/lua/5%.1$") then
+      return ("nginx's Lua needs %s: apt-get install lua-%s"):format(module, module)
+    end
+    if folder:find("^/") then folders[#folders + 1] = folder end
+    -- LuaRocks has /usr/local for its own; any other tree must be named.
+    local root = folder:match("^(/.*)/lib/lua/5%.1$")
+    if root then
+      first = first or root
+      own = own or root == "/usr/local"
+    end
+  end
+  local tree = first and not own and "--tree " .. first .. " " or ""
+  return ("nginx's Lua needs %s: luarocks --lua-version 5.1 %sinstall %s%s"):format(module, tree, module,
+    #folders > 0 and " (this nginx looks for it in " .. table.concat(folders, ", ") .. ")" or "")
+end
+
 --- Turns the words of nginx and the supervisor into what a user can do about it.
 local function explain(said)
   local missing = said:match("missing (%S+)")
@@ -148,10 +172,7 @@ local function explain(said)
     return missing .. " is needed: apt-get install coreutils util-linux"
   end
   local module = said:match("module '([^']+)' not found")
-  local package_name = ({ cjson = "lua-cjson", lpeg = "lua-lpeg" })[module]
-  if package_name then
-    return "nginx's Lua needs " .. module .. ": apt-get install " .. package_name
-  end
+  if module == "cjson" or module == "lpeg" then return explain_missing(module, said) end
   return "nginx did not start: " .. (said ~= "" and said or "it ended without a word")
 end
 
