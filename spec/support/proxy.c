@@ -2,7 +2,8 @@
 
    Whatever host a client asks for, it is connected to 127.0.0.1:PORT. With user:password, in Base64, a client must say the same by
    Proxy-Authorization and is answered 407 otherwise; `stall` never answers, `refuse` answers 403. It prints "ready PID PORT", then the
-   head of each request, its lines joined by '|'. It ends with the process that started it. */
+   head of each request, its lines joined by '|'; `stall` prints "connection" for each connection
+   instead, as soon as it is there. It ends with the process that started it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -73,6 +74,11 @@ static void *serve(void *argument) {
   static const char name[] = "\r\nProxy-Authorization: ";
   int client = (int)(intptr_t)argument;
   char head[16384], authorization[1024] = "";
+  if (strcmp(mode, "stall") == 0) {
+    puts("connection");
+    fflush(stdout);
+    pause();
+  }
   if (read_head(client, head, sizeof head)) {
     const char *value = strcasestr(head, name);
     if (value != NULL) {
@@ -87,8 +93,7 @@ static void *serve(void *argument) {
     putchar('\n');
     fflush(stdout);
     funlockfile(stdout);
-    if (strcmp(mode, "stall") == 0) pause();
-    else if (strcmp(mode, "refuse") == 0) say(client, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    if (strcmp(mode, "refuse") == 0) say(client, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
     else if (!is_authorized(authorization))
       say(client, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"spec\"\r\nContent-Length: 0\r\n\r\n");
     else if (strncmp(head, "CONNECT ", 8) != 0) say(client, "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n");
