@@ -207,3 +207,131 @@ describe("without uipath.preload, files out of reach are", function()
     expect("forbidden\tnil\n", output, status)
   end)
 end)
+
+-- ---------------------------------------------------------------------------
+-- The examples, in their hosts. Where a host is not here, or has another Lua than a build that is
+-- here, there is no such spec.
+-- ---------------------------------------------------------------------------
+
+-- Whether there is a build of the module for a Lua, brought up to date.
+local function has_build(lua)
+  if not io.open("build/" .. lua .. "/uipath.so") then return false end
+  local command = "env -u LUA_PATH -u LUA_CPATH flock build/%s make -s LUA=%s SANITIZE= module"
+  local built = os.execute(command:format(lua, lua))
+  assert(built == true or built == 0, "the build for " .. lua .. " failed")
+  return true
+end
+
+-- A command that runs another in an environment that has the module for a Lua and names the tenant.
+local function in_environment(lua, options, command)
+  local here = tenant.shell "pwd":match "[^\n]+"
+  local variables = {
+    HOME = "/nonexistent", PATH = os.getenv "PATH" .. ":/usr/sbin",
+    LUA_PATH = here .. "/src/?.lua;;", LUA_CPATH = ("%s/build/%s/?.so;;"):format(here, lua),
+    UIPATH_ORGANIZATION = options.organization, UIPATH_TENANT = options.tenant,
+    UIPATH_CLIENT_ID = options.client_id, UIPATH_CLIENT_SECRET = options.client_secret,
+    UIPATH_AUTH_SCOPES = options.scope, UIPATH_URI = options.base_url,
+  }
+  local words = {}
+  for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. tenant.quoted(value) end
+  return "env -i " .. table.concat(words, " ") .. " " .. command
+end
+
+local haproxy = tenant.shell "PATH=$PATH:/usr/sbin haproxy -vv"
+local haproxy_lua = "lua" .. (haproxy:match "Built with Lua version : Lua (5%.%d)" or "")
+
+if haproxy_lua ~= "lua" and has_build(haproxy_lua) then
+  describe("examples/haproxy", function()
+    local slow
+    setup(function() slow = assert(require("uipath.sandbox").start { latency = 1 }) end)
+    teardown(function() slow:stop() end)
+
+    -- Runs a check with the address of a haproxy, whose root is another where that may be.
+    local function with_haproxy(changes, check)
+      local folder = tenant.shell "mktemp -d":match "%S+"
+      local port = require("spec.support.nginx").random_port()
+      tenant.shell(("cp examples/haproxy/* %s && mkdir %s/root && sed -i 's/8018/%d/' %s/haproxy.cfg")
+        :format(folder, folder, port, folder))
+      if tenant.shell "chroot / echo yes" == "yes\n" then
+        tenant.shell(("sed -i 's|# chroot [^ ]*|chroot %s/root|' %s/haproxy.cfg"):format(folder, folder))
+        assert.equal("1\n", tenant.shell(("grep -c '^ *chroot' %s/haproxy.cfg"):format(folder)))
+      end
+      local command = in_environment(haproxy_lua, tenant.options(slow, changes),
+        ("haproxy -f %s/haproxy.cfg"):format(folder))
+      local pipe = assert(io.popen(("echo $$; exec %s 2>%s/log"):format(command, folder)))
+      local pid = pipe:read "*l"
+      local url = "http://127.0.0.1:" .. port
+      local ok, problem = pcall(function()
+        tenant.eventually(function() return tenant.shell("curl -s " .. url .. "/up") == "up\n" end)
+        check(url)
+      end)
+      os.execute("kill " .. pid)
+      pipe:close()
+      local log = tenant.shell("cat " .. folder .. "/log")
+      os.execute("rm -rf " .. folder)
+      assert(ok, tostring(problem) .. "\n" .. log)
+      return log
+    end
+
+    it("replies, and serves others while a call waits", function()
+      with_haproxy({}, function(url)
+        -- This one fetches the token as well.
+        assert.matches("^%[{.*VM%-BERLIN%-01.*}%]$", tenant.shell("curl -s " .. url .. "/machines"))
+        local pipe = io.popen("curl -s -w ' %{time_total}' " .. url .. "/machines")
+        tenant.eventually(function() return tenant.control(slow, "GET counters").in_flight == 1 end)
+        assert.equal("up\n", tenant.shell("curl -s " .. url .. "/up"))
+        assert.equal(1, tenant.control(slow, "GET counters").in_flight) -- still
+        assert.matches("%] [1-9]", pipe:read "*a")
+        pipe:close()
+      end)
+    end)
+
+    it("tells of what goes wrong, in another root, too", function()
+      local log = with_haproxy({ client_secret = "wrong" }, function(url)
+        assert.equal('{"error":"auth"} 502', tenant.shell("curl -s -w ' %{http_code}' " .. url .. "/machines"))
+      end)
+      assert.matches("invalid_client", log)
+    end)
+  end)
+end
+
+if tenant.shell "command -v nvim" ~= "" and has_build "luajit" then
+  describe("examples/neovim", function()
+    -- Runs :Machines in a Neovim whose timer counts; gives what the buffer has at once and in the end.
+    local function machines(options)
+      local name = os.tmpname()
+      local file = assert(io.open(name, "w"))
+      file:write [[
+        vim.cmd "luafile examples/neovim/machines.lua"
+        local ticks = 0
+        local timer = (vim.uv or vim.loop).new_timer()
+        timer:start(10, 10, function() ticks = ticks + 1 end)
+        vim.cmd "Machines"
+        local function first() return vim.api.nvim_buf_get_lines(0, 0, 1, true)[1] end
+        io.stdout:write(first(), "\n")
+        vim.wait(30000, function() return not first():find "^asking " end, 10)
+        io.stdout:write(first(), "\n", ticks, " ticks\n")
+      ]]
+      file:close()
+      local command = in_environment("luajit", options,
+        ("nvim --headless -u NONE -i NONE -c 'luafile %s' -c 'qall!'"):format(name))
+      local output = tenant.shell("timeout 60 " .. command .. " </dev/null")
+      os.remove(name)
+      return output
+    end
+
+    it("shows rows, and Neovim goes on meanwhile", function()
+      local slow = assert(require("uipath.sandbox").start { latency = 0.3 })
+      local output = machines(slow.options)
+      slow:stop()
+      local ticks = output:match "^asking uipath%.client [^\n]*\n3%d+\t%S+\n(%d+) ticks\n"
+      assert.is_truthy(ticks, output)
+      assert.is_true(tonumber(ticks) > 3, output)
+    end)
+
+    it("shows what goes wrong", function()
+      local output = machines(tenant.options(sandbox, { client_secret = "wrong" }))
+      assert.matches("^asking [^\n]*\n[^\n]*invalid_client[^\n]*\n", output)
+    end)
+  end)
+end
