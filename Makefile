@@ -224,6 +224,12 @@ bench-nginx: ## throughput, CPU and latency inside nginx against hand-written co
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
+ROUNDS ?= 20
+
+steady: ## the specs of time, processes and sockets on a busy core: make steady ROUNDS=20
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@spec/support/steady $(ROUNDS)
+
 test-soak: ## 100,000 small calls: descriptors and memory stay flat
 	@LUA=$(LUA_IS) spec/support/packages run test
 	@for lua in lua5.4 luajit; do $(MAKE) -s --no-print-directory LUA=$$lua module programs && \
@@ -260,4 +266,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak bench fuzz lint systems catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak steady bench fuzz lint systems catalogue clean help

@@ -27,9 +27,10 @@ describe("in nginx", function()
     for _, server in ipairs(servers) do server:stop() end
   end)
 
-  -- Looks until the check holds, for some seconds at most: for what another process does in its own time.
-  local function eventually(check)
-    for _ = 1, 100 do
+  -- Looks until the check holds, for some seconds at most (and so many more): for what another
+  -- process does in its own time.
+  local function eventually(check, more)
+    for _ = 1, 200 + (more or 0) * 20 do
       if check() then return true end
       os.execute("sleep 0.05")
     end
@@ -395,29 +396,41 @@ describe("in nginx", function()
     end)
 
     it("are renewed by one worker, while they serve still", function()
-      control("settings", '{"expires_in":4}')
-      local server = start([[
-        location / { content_by_lua_block { say(client:get "odata/Machines?$top=1") } }
-        location /waited { content_by_lua_block { ngx.print(ngx.shared.tokens:get "waited") } }
-      ]], {
-        workers = 3, http = STORED.http, reuse_port = true,
-        init = [[ client = connect {
-          token_store = uipath.store.shared_dict "tokens",
-          on_event = function(event) if event.type == "token" then ngx.shared.tokens:incr("waited", 1, 0) end end,
-        } ]],
-      })
-      assert.same({ [200] = 60 }, server:get_many("/", 60))
-      assert.equal(1, counters().token_requests)
-      local _, waited = server:get "/waited"
-      -- In the last fifth of its life, and before it is too old.
-      assert.is_true(eventually(function()
-        assert.same({ [200] = 3 }, server:get_many("/", 3))
-        return counters().token_requests > 1
-      end))
-      assert.same({ [200] = 60 }, server:get_many("/", 60))
-      assert.equal(2, counters().token_requests)
-      assert.equal(waited, select(2, server:get "/waited"))
-      expect_clean(server)
+      -- Whether the next token was there before the first one, of so many seconds, was too old: on
+      -- a slow machine it is only where that lives for longer.
+      local function is_renewed_in_time(life)
+        control("reset", "")
+        control("settings", ('{"expires_in":%d}'):format(life))
+        local server = start([[
+          location / { content_by_lua_block { say(client:get "odata/Machines?$top=1") } }
+          location /waited { content_by_lua_block { ngx.print(ngx.shared.tokens:get "waited") } }
+        ]], {
+          workers = 3, http = STORED.http, reuse_port = true,
+          init = [[ client = connect {
+            token_store = uipath.store.shared_dict "tokens",
+            on_event = function(event)
+              if event.type == "token" then ngx.shared.tokens:incr("waited", 1, 0) end
+            end,
+          } ]],
+        })
+        assert.same({ [200] = 60 }, server:get_many("/", 60))
+        local fetched = counters().token_requests
+        -- The next one is not renewed in its turn, however long the rest takes.
+        control("settings", '{"expires_in":3600}')
+        local _, waited = server:get "/waited"
+        -- In the last fifth of its life, and before it is too old.
+        assert.is_true(eventually(function()
+          assert.same({ [200] = 3 }, server:get_many("/", 3))
+          return counters().token_requests > fetched
+        end, life))
+        assert.same({ [200] = 60 }, server:get_many("/", 60))
+        local is_in_time = fetched == 1 and waited == select(2, server:get "/waited")
+        if is_in_time then assert.equal(2, counters().token_requests) end
+        expect_clean(server)
+        server:stop()
+        return is_in_time
+      end
+      assert.is_true(is_renewed_in_time(4) or is_renewed_in_time(12) or is_renewed_in_time(36))
     end)
 
     it("that cannot be had leave no lock behind", function()
