@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "clock.h"
 #include "proxy.h"
 #include "spare.h"
@@ -425,21 +426,23 @@ static bool was_for_proxy(const struct transfer *transfer) {
   return strcasestr(transfer->error_text, host) != NULL;
 }
 
-/* What OpenSSL found wrong with the certificate (X509_V_ERR_…, of openssl/x509_vfy.h), in words on what to do. */
+/* What is wrong with the server's certificate, in words on what to do. */
 static const char *hint_for_certificate(struct transfer *transfer) {
-  enum { FINE = 0, NOT_LOOKED_AT = 1, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
   long verdict = -1;
   curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-  switch (verdict) {
-    case FINE:
-    case NOT_LOOKED_AT: /* libcurl checks the name first */
+  const char *libraries = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  switch (certificate_fault(libraries, verdict, transfer->error_text)) {
+    case CERTIFICATE_WRONG_HOST:
       return "the server's certificate names another host: check the host name in base_url (and identity_url)";
-    case NOT_YET_VALID:
-    case HAS_EXPIRED:
+    case CERTIFICATE_OUT_OF_DATE:
       return "the server's certificate is out of date: its owner must renew it, unless this machine's clock is wrong";
-    default:
+    case CERTIFICATE_UNKNOWN_ISSUER:
       return hint_for_authority(transfer);
+    case CERTIFICATE_UNCLEAR:
+      break;
   }
+  return "the server's certificate is not accepted: check the host name in base_url (and identity_url), the certificate's "
+         "dates and, for a private authority, ca_file or ca_dir";
 }
 
 /* What to do about a failure of the connection, or NULL. */
@@ -460,7 +463,9 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
     case CURLE_SSL_CACERT_BADFILE:
       return hint_for_file(transfer);
     case CURLE_SSL_CONNECT_ERROR:
-      return strstr(transfer->error_text, "wrong version number") == NULL
+      /* OpenSSL's words, and GnuTLS's. */
+      return strstr(transfer->error_text, "wrong version number") == NULL &&
+                     strstr(transfer->error_text, "unexpected TLS packet") == NULL
                  ? "the TLS handshake failed: is this an https:// address?"
                  : "what answers there does not speak TLS: check scheme (http:// instead of https://?), host and port of base_url";
     case CURLE_UNSUPPORTED_PROTOCOL:
