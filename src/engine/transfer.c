@@ -445,6 +445,11 @@ static const char *hint_for_certificate(struct transfer *transfer) {
          "dates and, for a private authority, ca_file or ca_dir";
 }
 
+/* Whether a handshake failed because what answers does not speak TLS: OpenSSL's words, and GnuTLS's. */
+static bool is_no_tls(const struct transfer *transfer) {
+  return strstr(transfer->error_text, "wrong version number") != NULL || strstr(transfer->error_text, "unexpected TLS packet") != NULL;
+}
+
 /* What to do about a failure of the connection, or NULL. */
 static const char *hint_for(struct transfer *transfer, CURLcode result) {
   switch (result) {
@@ -463,11 +468,9 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
     case CURLE_SSL_CACERT_BADFILE:
       return hint_for_file(transfer);
     case CURLE_SSL_CONNECT_ERROR:
-      /* OpenSSL's words, and GnuTLS's. */
-      return strstr(transfer->error_text, "wrong version number") == NULL &&
-                     strstr(transfer->error_text, "unexpected TLS packet") == NULL
-                 ? "the TLS handshake failed: is this an https:// address?"
-                 : "what answers there does not speak TLS: check scheme (http:// instead of https://?), host and port of base_url";
+      return is_no_tls(transfer)
+                 ? "what answers there does not speak TLS: check scheme (http:// instead of https://?), host and port of base_url"
+                 : "the TLS handshake failed: is this an https:// address?";
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
       return "what answers there does not speak HTTP: check scheme, host and port of base_url";
@@ -480,8 +483,7 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
 static bool is_permanent(const struct transfer *transfer, CURLcode result) {
   switch (result) {
     case CURLE_SSL_CONNECT_ERROR:
-      /* OpenSSL's words for what is no TLS; most other failures of a handshake are broken connections. */
-      return strstr(transfer->error_text, "wrong version number") != NULL;
+      return is_no_tls(transfer); /* most other failures of a handshake are broken connections */
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PEER_FAILED_VERIFICATION:
