@@ -101,11 +101,12 @@ $(BUILD)/%.o: %.c | $(BUILD)/tools-are-there
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -MMD -MP -c -o $@ $<
 
+# What depends on headers as well, once it was built: clang does not link those.
 unit: $(UNIT_TESTS)
 
 $(BUILD)/unit/%: spec/unit/%.c $(PLAIN_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(ENGINE_LIBS) $(UNIT_LIBS)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(ENGINE_LIBS) $(UNIT_LIBS)
 
 programs: $(SPEC_PROGRAMS)
 
@@ -123,15 +124,15 @@ $(BUILD)/unit/no_memory_test: UNIT_LIBS = $(foreach name,malloc calloc realloc s
 
 $(BUILD)/unit/json_%_test: spec/unit/json_%_test.c $(JSON_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -MMD -MP -o $@ $^ -lcmocka $(LUA_LIBS) -lm
+	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(LUA_LIBS) -lm
 
 $(BUILD)/unit/json_%_portable_test: spec/unit/json_%_test.c $(PORTABLE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE -DUIPATH_PORTABLE $(LUA_INCLUDE) -MMD -MP -o $@ $^ -lcmocka $(LUA_LIBS) -lm
+	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE -DUIPATH_PORTABLE $(LUA_INCLUDE) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(LUA_LIBS) -lm
 
 $(BUILD)/unit/descriptor_portable_test: spec/unit/descriptor_test.c $(BUILD)/portable/src/engine/descriptor.o
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $^ -lcmocka
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka
 
 $(BUILD)/portable/%.o: %.c
 	@mkdir -p $(@D)

@@ -30,6 +30,7 @@ build = {
         "src/client.c",
         "src/engine/buffer.c",
         "src/engine/call.c",
+        "src/engine/certificate.c",
         "src/engine/descriptor.c",
         "src/engine/engine.c",
         "src/engine/exchange.c",

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "clock.h"
 #include "proxy.h"
 #include "spare.h"
@@ -426,50 +427,28 @@ static bool was_for_proxy(const struct transfer *transfer) {
   return strcasestr(transfer->error_text, host) != NULL;
 }
 
-enum certificate_fault { OTHER_HOST, OUT_OF_DATE, UNKNOWN_AUTHORITY };
-
-/* OpenSSL's X509_V_ERR_… (openssl/x509_vfy.h). */
-static enum certificate_fault openssl_fault(long verdict) {
-  enum { FINE = 0, NOT_LOOKED_AT = 1, NOT_YET_VALID = 9, HAS_EXPIRED = 10 };
-  switch (verdict) {
-    case FINE:
-    case NOT_LOOKED_AT: /* libcurl checks the name first */
-      return OTHER_HOST;
-    case NOT_YET_VALID:
-    case HAS_EXPIRED:
-      return OUT_OF_DATE;
-    default:
-      return UNKNOWN_AUTHORITY;
-  }
-}
-
-/* GnuTLS's GNUTLS_CERT_… (gnutls/gnutls.h), which are bits. A certificate for another host is refused
-   after these have been found to be in order. */
-static enum certificate_fault gnutls_fault(long verdict) {
-  enum { INVALID = 1 << 1, SIGNER_NOT_FOUND = 1 << 6, NOT_ACTIVATED = 1 << 9, EXPIRED = 1 << 10 };
-  if ((verdict & SIGNER_NOT_FOUND) != 0) return UNKNOWN_AUTHORITY;
-  if ((verdict & (NOT_ACTIVATED | EXPIRED)) != 0) return OUT_OF_DATE;
-  return (verdict & INVALID) != 0 ? UNKNOWN_AUTHORITY : OTHER_HOST;
-}
-
-/* What is wrong with the certificate, in words on what to do; NULL where libcurl's TLS library has a
-   language of its own: libcurl's words must do. */
+/* What is wrong with the server's certificate, in words on what to do. */
 static const char *hint_for_certificate(struct transfer *transfer) {
   long verdict = -1;
-  const char *library = curl_version_info(CURLVERSION_NOW)->ssl_version;
-  bool gnutls = library != NULL && strncmp(library, "GnuTLS/", strlen("GnuTLS/")) == 0;
-  bool openssl = library != NULL && strncmp(library, "OpenSSL/", strlen("OpenSSL/")) == 0;
-  if (!gnutls && !openssl) return NULL;
   curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-  switch (gnutls ? gnutls_fault(verdict) : openssl_fault(verdict)) {
-    case OTHER_HOST:
+  const char *libraries = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  switch (certificate_fault(libraries, verdict, transfer->error_text)) {
+    case CERTIFICATE_WRONG_HOST:
       return "the server's certificate names another host: check the host name in base_url (and identity_url)";
-    case OUT_OF_DATE:
+    case CERTIFICATE_OUT_OF_DATE:
       return "the server's certificate is out of date: its owner must renew it, unless this machine's clock is wrong";
-    case UNKNOWN_AUTHORITY:
+    case CERTIFICATE_UNKNOWN_ISSUER:
       return hint_for_authority(transfer);
+    case CERTIFICATE_UNCLEAR:
+      break;
   }
-  return NULL;
+  return "the server's certificate is not accepted: check the host name in base_url (and identity_url), the certificate's "
+         "dates and, for a private authority, ca_file or ca_dir";
+}
+
+/* Whether a handshake failed because what answers does not speak TLS: OpenSSL's words, and GnuTLS's. */
+static bool is_no_tls(const struct transfer *transfer) {
+  return strstr(transfer->error_text, "wrong version number") != NULL || strstr(transfer->error_text, "unexpected TLS packet") != NULL;
 }
 
 /* What to do about a failure of the connection, or NULL. */
@@ -490,9 +469,9 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
     case CURLE_SSL_CACERT_BADFILE:
       return hint_for_file(transfer);
     case CURLE_SSL_CONNECT_ERROR:
-      return strstr(transfer->error_text, "wrong version number") == NULL
-                 ? "the TLS handshake failed: is this an https:// address?"
-                 : "what answers there does not speak TLS: check scheme (http:// instead of https://?), host and port of base_url";
+      return is_no_tls(transfer)
+                 ? "what answers there does not speak TLS: check scheme (http:// instead of https://?), host and port of base_url"
+                 : "the TLS handshake failed: is this an https:// address?";
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
       return "what answers there does not speak HTTP: check scheme, host and port of base_url";
@@ -505,8 +484,7 @@ static const char *hint_for(struct transfer *transfer, CURLcode result) {
 static bool is_permanent(const struct transfer *transfer, CURLcode result) {
   switch (result) {
     case CURLE_SSL_CONNECT_ERROR:
-      /* OpenSSL's words for what is no TLS; most other failures of a handshake are broken connections. */
-      return strstr(transfer->error_text, "wrong version number") != NULL;
+      return is_no_tls(transfer); /* most other failures of a handshake are broken connections */
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PEER_FAILED_VERIFICATION:
