@@ -366,11 +366,11 @@ describe("a client", function()
   it("gives up a connection after connect_timeout, and tries again", function()
     local silent = tenant.proxy(1, "stall")
     local most = 0.9 + 2 * tenant.LATE
-    local client = connect {
+    local impatient = connect {
       base_url = "https://127.0.0.1:" .. silent.port, connect_timeout = 0.2, max_attempts = 2,
     }
     local seconds = tenant.in_time(most, function()
-      local taken, value, err = tenant.timed(client.get, client, "odata/X")
+      local taken, value, err = tenant.timed(impatient.get, impatient, "odata/X")
       assert.is_nil(value)
       assert.equal("network", err.kind)
       assert.equal(2, err.attempts)

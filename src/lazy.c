@@ -10,7 +10,8 @@ bool lazy_load(lua_State *L, const char *module) {
   int status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_OK) return true;
   const char *reason = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-  if (status == LUA_ERRMEM || reason == NULL || strstr(reason, "interrupted!") != NULL) lua_error(L);
+  if (status == LUA_ERRMEM || reason == NULL || strstr(reason, "interrupted!") != NULL)
+    return lua_error(L) != 0; /* which never returns */
   /* The places where it was looked for, which follow, are many. */
   lua_pushlstring(L, reason, strcspn(reason, "\n"));
   lua_remove(L, -2);

@@ -38,6 +38,7 @@ end
 -- Compiled code that finds that a write failed leaves it to the interpreter to do it again, and that
 -- succeeds: the C library has dropped what it could not write, so that there is room for more. The
 -- failure would be lost.
+local jit = rawget(_G, "jit")
 if jit then jit.off(report.write) end
 
 ---Ends the command: what was asked for makes no sense. Caught in uipath.cli.
