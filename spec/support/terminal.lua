@@ -7,7 +7,7 @@ Terminal.__index = Terminal
 
 -- Its socket is in the terminal's own folder.
 local TMUX = "env LC_ALL=C.UTF-8 TMUX_TMPDIR=%s tmux -u -f /dev/null %s"
-local LONGEST = 15 -- seconds of a session until it is given up
+local LONGEST = 120 -- seconds of a session until it is given up: output is awaited, this ends a hang
 
 local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
 
