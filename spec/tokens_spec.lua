@@ -149,18 +149,24 @@ describe("a token is fetched", function()
   end)
 
   it("in vain from an endpoint that stalls: each call is told at its own deadline", function()
-    local client = uipath.connect(tenant.token_options(sandbox, "stall/" .. tenant.new_key()))
-    local began, calls = tenant.now(), {}
-    for i = 1, 5 do calls[i] = client:start("GET", "fault/ok", { timeout = 0.2 * i }) end
-    for i, call in ipairs(calls) do
-      local _, err = call:wait()
-      local late = tenant.now() - began - 0.2 * i
-      assert.equal("timeout", err.kind)
-      -- The last call's deadline is that of the fetch as well.
-      assert.matches(i < 5 and "waiting for a token" or "token", err.message)
-      assert.matches(": fetching a token from http://127.0.0.1:%d+/token/stall/[%w_]+/connect/token: timeout: ", tostring(err))
-      assert.is_true(late > -0.01 and late < tenant.LATE, late)
-    end
+    local latest = tenant.in_time(tenant.LATE, function()
+      local client = uipath.connect(tenant.token_options(sandbox, "stall/" .. tenant.new_key()))
+      local began, calls, most = tenant.now(), {}, 0
+      for i = 1, 5 do calls[i] = client:start("GET", "fault/ok", { timeout = 0.2 * i }) end
+      for i, call in ipairs(calls) do
+        local _, err = call:wait()
+        local late = tenant.now() - began - 0.2 * i
+        assert.equal("timeout", err.kind)
+        -- The last call's deadline is that of the fetch as well.
+        assert.matches(i < 5 and "waiting for a token" or "token", err.message)
+        assert.matches(": fetching a token from http://127.0.0.1:%d+/token/stall/[%w_]+/connect/"
+          .. "token: timeout: ", tostring(err))
+        assert.is_true(late > -0.01, late)
+        most = math.max(most, late)
+      end
+      return most
+    end)
+    assert.is_true(latest < tenant.LATE, latest)
   end)
 
   it("in vain where nobody listens", function()
@@ -201,22 +207,29 @@ describe("a token is renewed", function()
   it("before it ends, so that no call waits for that and none goes out with an old one", function()
     -- The token endpoint takes 0.4 s, the service none; renewal is due at 4 s, the token no longer used at 4.5 s.
     local identity = ("%s/%s/identity_"):format(sandbox.http_url, sandbox.options.organization)
-    tenant.control(sandbox, "POST settings", { expires_in = 5 })
-    local client = uipath.connect(tenant.token_options(sandbox, "ok", { identity_url = identity, timeout = 20 }))
-    local first = assert(client:access_token())
-    -- The next one is not renewed in its turn: it would count among what the specs below ask for.
-    tenant.control(sandbox, "POST settings", { latency = 0.4, expires_in = 3600 })
-    local longest, began = 0, tenant.now()
-    local last
-    repeat
-      local seconds, echo = tenant.timed(function() return assert(client:get "fault/echo") end)
-      longest, last = math.max(longest, seconds), token_of(echo)
-    until last ~= first or tenant.now() - began > 5 * tenant.SLOWER
-    local lasted = tenant.now() - began
-    tenant.control(sandbox, "POST reset")
-    assert.are_not.equal(first, last)
-    assert.is_true(longest < 0.4 * tenant.SLOWER, longest)
-    assert.is_true(lasted < 4.9 * tenant.SLOWER, lasted)
+    local tries = 0
+    local late = tenant.in_time(0, function()
+      tries = tries + 1
+      tenant.control(sandbox, "POST settings", { expires_in = 5 })
+      local client = uipath.connect(tenant.token_options(sandbox, "ok", {
+        identity_url = identity, timeout = 20,
+        scope = "OR.Jobs" .. (" OR.Jobs"):rep(tries), -- for a token of its own
+      }))
+      local first = assert(client:access_token())
+      -- The next one is not renewed in its turn: it would count among what the specs below ask for.
+      tenant.control(sandbox, "POST settings", { latency = 0.4, expires_in = 3600 })
+      local longest, began = 0, tenant.now()
+      local last
+      repeat
+        local seconds, echo = tenant.timed(function() return assert(client:get "fault/echo") end)
+        longest, last = math.max(longest, seconds), token_of(echo)
+      until last ~= first or tenant.now() - began > 5 * tenant.SLOWER
+      local lasted = tenant.now() - began
+      tenant.control(sandbox, "POST reset")
+      assert.are_not.equal(first, last)
+      return math.max(longest - 0.4 * tenant.SLOWER, lasted - 4.9 * tenant.SLOWER)
+    end)
+    assert.is_true(late < 0, late)
   end)
 
   it("for a call that has waited for its turn for so long that its token is too old", function()
