@@ -53,22 +53,28 @@ describe("two threads, each with a Lua state of its own,", function()
   end)
 
   it("do not wait for each other: one stalls, the other calls, and each is told at its deadline", function()
-    local output, status = tenant.host(tenant.fault_options(sandbox), ([[
-      local began = host.now()
-      if host.thread() == 1 then
-        local _, err = client:get("fault/stall", { timeout = 0.5 })
-        local late = host.now() - began - 0.5
-        print(err.kind, late < %g or late)
-      else
-        local calls = 0
-        repeat
-          assert(client:get "fault/ok")
-          calls = calls + 1
-        until host.now() - began > %g
-        assert(calls > 5)
-      end
-    ]]):format(tenant.LATE, 0.6 * tenant.SLOWER), 2)
-    expect("timeout\ttrue\n", output, status)
+    local late = tenant.in_time(tenant.LATE, function()
+      local output, status = tenant.host(tenant.fault_options(sandbox), ([[
+        local began = host.now()
+        if host.thread() == 1 then
+          local _, err = client:get("fault/stall", { timeout = 0.5 })
+          print(err.kind, host.now() - began - 0.5)
+        else
+          local calls = 0
+          repeat
+            assert(client:get "fault/ok")
+            calls = calls + 1
+          until host.now() - began > %g
+          print("calls", calls)
+        end
+      ]]):format(0.6 * tenant.SLOWER), 2)
+      assert.equal(0, status, output)
+      local seconds, calls = output:match "timeout\t(%S+)\n", output:match "calls\t(%d+)\n"
+      assert.is_truthy(seconds and calls, output)
+      -- Where the other thread got next to nothing done, it was not in time.
+      return tonumber(calls) > 5 and tonumber(seconds) or math.huge
+    end)
+    assert.is_true(late < tenant.LATE, late)
   end)
 
   it("leave the other's calls alone when one ends", function()
@@ -155,9 +161,17 @@ describe("a process with calls in flight", function()
   }
   for _, row in ipairs(rows) do
     it("ends by " .. (row[1] == "" and "its last line" or row[1]) .. " at once", function()
-      local seconds, output, status = tenant.timed(tenant.run, tenant.fault_options(sandbox), flying .. row[1])
-      assert.equal(row[2], status)
-      if row[3] then assert.matches(row[3], output) else assert.equal("", (output:gsub("Terminated\n", ""))) end
+      local seconds = tenant.in_time(2 * tenant.SLOWER, function()
+        local options = tenant.fault_options(sandbox)
+        local taken, output, status = tenant.timed(tenant.run, options, flying .. row[1])
+        assert.equal(row[2], status)
+        if row[3] then
+          assert.matches(row[3], output)
+        else
+          assert.equal("", (output:gsub("Terminated\n", "")))
+        end
+        return taken
+      end)
       assert.is_true(seconds < 2 * tenant.SLOWER, seconds)
       await_quiet()
     end)
@@ -180,16 +194,19 @@ describe("a process with calls in flight", function()
   end)
 
   it("ends although another thread waits for one of them", function()
-    local seconds, output, status = tenant.timed(tenant.host, tenant.fault_options(sandbox), [[
-      if host.thread() == 1 then
-        client:get("fault/stall", { timeout = 30 })
-        host.sleep(30)
-      end
-      client:get "fault/slow/0.1"
-      host.exit(7)
-    ]], 2)
-    assert.equal("", output)
-    assert.equal(7, status)
+    local seconds = tenant.in_time(3 * tenant.SLOWER, function()
+      local taken, output, status = tenant.timed(tenant.host, tenant.fault_options(sandbox), [[
+        if host.thread() == 1 then
+          client:get("fault/stall", { timeout = 30 })
+          host.sleep(30)
+        end
+        client:get "fault/slow/0.1"
+        host.exit(7)
+      ]], 2)
+      assert.equal("", output)
+      assert.equal(7, status)
+      return taken
+    end)
     assert.is_true(seconds < 3 * tenant.SLOWER, seconds)
   end)
 
@@ -404,8 +421,9 @@ describe("Ctrl-C", function()
   }
   for _, row in ipairs(rows) do
     it(row[1] .. " interrupts within 0.1 s", function()
-      local fastest = math.huge
-      for round = 1, 3 do
+      -- Three times within a second, and once within a tenth. A busy machine gets more tries for it.
+      local fastest, timely = math.huge, 0
+      for round = 1, 12 do
         local pipe = assert(io.popen("exec " .. tenant.command(tenant.fault_options(sandbox), ([[
           local system = require "system"
           local stat = io.open "/proc/self/stat"
@@ -418,7 +436,7 @@ describe("Ctrl-C", function()
         local pid = pipe:read "*n"
         pipe:read "*l"
         tenant.eventually(function() return tenant.control(sandbox, "GET counters").in_flight > 0 or row[1]:find "pause" end)
-        tenant.sleep(0.03 * round)
+        tenant.sleep(0.03 * ((round - 1) % 3 + 1))
         local sent = tenant.now()
         os.execute("kill -INT " .. math.floor(pid))
         local said = pipe:read "*a"
@@ -428,10 +446,13 @@ describe("Ctrl-C", function()
         assert.matches("interrupted!", what)
         -- LuaJIT's hook says where: in the script, not in a chunk of ours.
         if jit then assert.matches("%(command line%):%d+: interrupted!", what) end
-        fastest = math.min(fastest, tonumber(at) - sent)
-        assert.is_true(tonumber(at) - sent < 1 * tenant.SLOWER, at)
+        local seconds = tonumber(at) - sent
+        fastest = math.min(fastest, seconds)
+        if seconds < 1 * tenant.SLOWER then timely = timely + 1 end
         await_quiet()
+        if timely >= 3 and fastest < 0.1 * tenant.SLOWER then break end
       end
+      assert.is_true(timely >= 3, timely)
       assert.is_true(fastest < 0.1 * tenant.SLOWER, fastest)
     end)
   end
