@@ -237,7 +237,7 @@ static void a_message_is_one_line_of_bounded_length(void **state) {
     for (int i = 0; i < 600; i++, length += 3) memcpy(body + length, "\xE2\x82\xAC", 3);
     memcpy(body + length, "\"}", 3);
     assert_false(read_reply(400, body, &reply));
-    assert_in_range(strlen(reply.message), 500, 512);
+    assert_true(strlen(reply.message) >= 500 && strlen(reply.message) <= 512);
     assert_true(text_is_utf8(reply.message, strlen(reply.message)));
     assert_memory_equal(reply.message + strlen(reply.message) - 3, "\xE2\x80\xA6", 3);
     token_reply_free(&reply);
