@@ -40,7 +40,11 @@ static void *allocate(void *data, void *block, size_t old_size, size_t size) {
 
 static lua_State *new_state(struct allocator *allocator) {
   *allocator = (struct allocator){.countdown = -1};
+#if LUA_VERSION_NUM >= 505
+  lua_State *L = lua_newstate(allocate, allocator, luaL_makeseed(NULL));
+#else
   lua_State *L = lua_newstate(allocate, allocator);
+#endif
   assert_non_null(L);
   luaL_openlibs(L);
   return L;
