@@ -224,14 +224,16 @@ end
 
 ---Runs a program in spec/support/host.c, which gives it the functions of `host`.
 ---@param threads? integer each runs the program in a Lua state of its own
+---@param variables? string environment variables, as a shell takes them before a command
 ---@return string output
 ---@return integer status
-function tenant.host(options, program, threads)
+function tenant.host(options, program, threads, variables)
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))
   file:write(with_prelude(options, program))
   file:close()
-  local text, status = run(("%s %s --threads %d %s"):format(os.getenv "WRAPPER" or "", tenant.program "host", threads or 1, name))
+  local text, status = run(("%s %s %s --threads %d %s")
+    :format(variables or "", os.getenv "WRAPPER" or "", tenant.program "host", threads or 1, name))
   os.remove(name)
   return text, status
 end

@@ -63,10 +63,10 @@ static void own_text(struct encoder *encoder) {
   lua_State *L = encoder->L;
   encoder->owner = lua_newuserdata(L, sizeof *encoder->owner);
   *encoder->owner = (struct owner){NULL, 0};
-  if (luaL_newmetatable(L, "uipath.json.text")) {
-    lua_pushcfunction(L, free_text);
-    lua_setfield(L, -2, "__gc");
-  }
+  /* Each time: memory may have run out between the table and its field, and LuaJIT keeps the table. */
+  luaL_newmetatable(L, "uipath.json.text");
+  lua_pushcfunction(L, free_text);
+  lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_replace(L, encoder->owner_slot);
 }
