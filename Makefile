@@ -180,7 +180,7 @@ endif
 
 # Builds the module for the Lua $(1), on all cores unless make was told how many. What is built
 # already is not worth a line.
-JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(getconf _NPROCESSORS_ONLN))
+JOBS = -j$$(getconf _NPROCESSORS_ONLN)
 BUILD_STAGE = $(MAKE) -s --no-print-directory -q LUA=$(1) module >/dev/null 2>&1 || \
 	  spec/support/stage "building the module for $(1)" \
 	  $(MAKE) -s --no-print-directory $(JOBS) LUA=$(1) module
@@ -229,7 +229,7 @@ ROUNDS ?= 20
 
 steady: ## the specs of time, processes and sockets on a busy core: make steady ROUNDS=20
 	@LUA=$(LUA_IS) spec/support/packages run test
-	@spec/support/steady $(ROUNDS)
+	@LUAS='$(LUAS)' spec/support/steady $(ROUNDS)
 
 test-soak: ## 100,000 small calls: descriptors and memory stay flat
 	@LUA=$(LUA_IS) spec/support/packages run test

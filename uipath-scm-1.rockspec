@@ -13,7 +13,7 @@ description = {
 supported_platforms = { "unix" }
 dependencies = { "lua >= 5.1", "lua-cjson" }
 external_dependencies = { CURL = { header = "curl/curl.h" }, ZLIB = { header = "zlib.h" }, DEFLATE = { header = "libdeflate.h" } }
--- luipath has the interpreter in its first line; LuaRocks would write that of the last installation there.
+-- luipath finds its interpreter by itself; LuaRocks would write down that of the last installation.
 deploy = { wrap_bin_scripts = false }
 build = {
   type = "builtin",

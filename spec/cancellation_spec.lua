@@ -264,8 +264,9 @@ describe("a deadline", function()
       if words then
         assert.equal(words, err.message)
         assert.is_true(err.retryable)
-        assert.is_true(err.method ~= nil and late < most_late, late)
+        assert.is_not_nil(err.method)
       end
+      assert.is_true(late < most_late, late)
       collectgarbage()
       await_quiet()
     end)
@@ -309,7 +310,7 @@ describe("a deadline", function()
     local client = connect()
     local seconds = tenant.in_time(0.3 + tenant.LATE, function()
       local busy = {}
-      for i = 1, 40 do busy[i] = client:start("GET", "fault/slow/" .. i * 0.02) end
+      for i = 1, 40 do busy[i] = client:start("GET", "fault/slow/" .. i * 0.04) end
       local call = client:start("GET", "fault/stall")
       local taken = tenant.timed(call.wait, call, 0.3)
       assert.is_true(taken >= 0.3, taken)
