@@ -223,6 +223,48 @@ describe("uipath.store.file", function()
     assert.is_nil((store.load "old"))
   end)
 
+  it("keeps what several processes write at once", function()
+    local path = folder .. "/tokens"
+    local program = ([[
+      local store = uipath.store.file %q
+      for i = 1, 40 do store.save(("writer%%d-%%d"):format(NUMBER, i), "token", os.time() + 100) end
+    ]]):format(path)
+    local commands = {}
+    for number = 1, 4 do
+      commands[number] = tenant.command(sandbox.options, (program:gsub("NUMBER", number))) .. " &"
+    end
+    assert.equal("", tenant.shell(table.concat(commands, "\n") .. "\nwait"))
+    local store = uipath.store.file(path)
+    for number = 1, 4 do
+      for i = 1, 40 do assert.equal("token", (store.load(("writer%d-%d"):format(number, i)))) end
+    end
+    assert.equal("tokens\n", tenant.shell("ls -A " .. folder))
+  end)
+
+  it("does without entries whose time is none", function()
+    local path = folder .. "/tokens"
+    local file = assert(io.open(path, "w"))
+    file:write "one 99999999999999999999 token-1\ntwo 99999999999 token-2\nthree 12 \nnonsense"
+    file:close()
+    local store = uipath.store.file(path)
+    assert.is_nil((store.load "one"))
+    assert.same({ "token-2", 99999999999 }, { store.load "two" })
+    store.save("four", "token-4", nil)
+    assert.equal("four  token-4\ntwo 99999999999 token-2\n", tenant.shell("cat " .. path))
+  end)
+
+  it("leaves alone what is no regular file, and waits for none", function()
+    tenant.shell("mkfifo " .. folder .. "/fifo")
+    for path, words in pairs {
+      [folder .. "/fifo"] = "it is not a regular file", ["/dev/full"] = "it is not a regular file", [folder] = "Is a directory",
+    } do
+      local store = uipath.store.file(path)
+      assert.is_nil((store.load "one"))
+      assert.has_error(function() store.save("one", "token", nil) end, ("cannot write %s: %s"):format(path, words))
+    end
+    assert.equal("fifo\n", tenant.shell("ls -A " .. folder))
+  end)
+
   it("says what it cannot write", function()
     local store = uipath.store.file "/dev/null/tokens"
     assert.is_nil((store.load "one"))
