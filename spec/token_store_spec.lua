@@ -342,6 +342,41 @@ describe("uipath.store.redis", function()
     assert.is_nil(err:find("wr0ng", 1, true))
   end)
 
+  it("takes away its own lock alone", function()
+    local store = uipath.store.redis { port = port, password = "s3cr3t", prefix = "locks:" }
+    assert.is_true(store.lock("one", 10))
+    redis "set locks:lock:one another"
+    store.unlock "one"
+    assert.equal("another", redis "get locks:lock:one")
+    redis "del locks:lock:one"
+    assert.is_true(store.lock("one", 10))
+    store.unlock "one"
+    assert.equal("", redis "get locks:lock:one")
+  end)
+
+  it("speaks TLS, with the host that the certificate is for alone", function()
+    if not pcall(require, "ssl") then
+      assert.error_matches(function() connect(uipath.store.redis { tls = true }) end, "needs LuaSec")
+      return
+    end
+    tenant.shell(([[
+      cd %s
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out here.pem \
+        -subj /CN=here -addext subjectAltName=IP:127.0.0.1
+      openssl req -x509 -key key.pem -days 2 -out elsewhere.pem -subj /CN=elsewhere -addext subjectAltName=DNS:elsewhere]]):format(folder))
+    local words = "config set tls-auth-clients no tls-key-file %s/key.pem tls-cert-file %s/%s.pem tls-ca-cert-file %s/%s.pem tls-port %d"
+    local tls_port = port + 1
+    local function store(ca)
+      return uipath.store.redis { port = tls_port, password = "s3cr3t", tls = true, ca_file = folder .. "/" .. ca .. ".pem", prefix = ca }
+    end
+    assert.equal("OK", redis(words:format(folder, folder, "here", folder, "here", tls_port)))
+    store("here").save("one", "token-1", nil)
+    assert.equal("token-1", (store("here").load "one"))
+    assert.error_matches(function() store("elsewhere").save("one", "token-1", nil) end, "certificate verify failed")
+    assert.equal("OK", redis(words:format(folder, folder, "elsewhere", folder, "elsewhere", tls_port)))
+    assert.error_matches(function() store("elsewhere").save("one", "token-1", nil) end, "the certificate names another host")
+  end)
+
   it("is another for other options", function()
     local store = uipath.store.redis { port = port, password = "s3cr3t" }
     assert.equal(store, uipath.store.redis { port = port, password = "s3cr3t" })
