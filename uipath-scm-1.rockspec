@@ -140,6 +140,7 @@ build = {
     ["uipath.store"] = "src/uipath/store.lua",
     ["uipath.store.file"] = "src/uipath/store/file.lua",
     ["uipath.store.redis"] = "src/uipath/store/redis.lua",
+    ["uipath.store.redis_connection"] = "src/uipath/store/redis_connection.lua",
     ["uipath.store.shared_dict"] = "src/uipath/store/shared_dict.lua",
     ["uipath.token"] = "src/uipath/token.lua",
     ["uipath.token_store"] = "src/uipath/token_store.lua",

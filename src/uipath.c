@@ -86,8 +86,10 @@ static int open_internal(lua_State *L) {
   request_add_internals(L);
   suggest_add_internals(L);
   task_add_internals(L);
-  lua_pushcfunction(L, private_file_write);
-  lua_setfield(L, -2, "write_private");
+  lua_pushcfunction(L, private_file_read);
+  lua_setfield(L, -2, "read_private");
+  lua_pushcfunction(L, private_file_update);
+  lua_setfield(L, -2, "update_private");
   return 1;
 }
 

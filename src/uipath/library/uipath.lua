@@ -267,6 +267,8 @@ function uipath.store.redis(options) end
 ---@field database? integer default 0
 ---@field prefix? string of the keys, default `uipath:`
 ---@field timeout? number seconds for each step, default 1
+---@field tls? boolean TLS, as `rediss://` says it elsewhere; LuaSec outside nginx
+---@field ca_file? string authorities for that, default `/etc/ssl/certs`; in nginx `lua_ssl_trusted_certificate` has them
 
 uipath.odata = {}
 
