@@ -39,6 +39,7 @@ build = {
         "src/engine/gunzip.c",
         "src/engine/loop.c",
         "src/engine/notify.c",
+        "src/engine/origin.c",
         "src/engine/pace.c",
         "src/engine/pipe_signal.c",
         "src/engine/proxy.c",

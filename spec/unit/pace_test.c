@@ -7,18 +7,21 @@
 
 #include <cmocka.h>
 
+#include "../../src/engine/origin.h"
 #include "../../src/engine/pace.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static int free_services(void **state) {
   services_free(*state);
+  origins_free(*state);
   return 0;
 }
 
 static int new_loop(void **state) {
   static struct loop loop;
   loop = (struct loop){0};
+  origin_learn(origin_of(&loop, "https://h/"), 20);
   *state = &loop;
   return 0;
 }
@@ -193,6 +196,20 @@ static void services_do_not_wait_for_each_other(void **state) {
   for (int i = MOST; i >= 0; i--) turn_end(&callers[i].turn);
 }
 
+static void before_the_first_response_a_service_has_the_streams_of_one_connection(void **state) {
+  static struct caller callers[MOST + 1];
+  struct loop *loop = *state;
+  begun = 0;
+  take(callers, MOST + 1, service_of(loop, "https://unknown/du_/x"));
+  assert_int_equal(begun, STREAMS_PER_CONNECTION);
+  turn_end(&callers[0].turn); /* it failed without a response */
+  assert_int_equal(begun, STREAMS_PER_CONNECTION + 1);
+  origin_learn(origin_of(loop, "https://unknown/pims_/x"), 11);
+  turn_end(&callers[1].turn);
+  assert_int_equal(begun, MOST + 1);
+  for (int i = 0; i < MOST + 1; i++) turn_end(&callers[i].turn);
+}
+
 static void many_that_end_at_once_do_not_nest(void **state) {
   enum { WAITING = 100000 }; /* deep enough for a stack to overflow */
   static struct caller callers[MOST + WAITING];
@@ -215,6 +232,7 @@ int main(void) {
       PACE_TEST(what_a_service_asked_for_holds_until_it_asks_for_else),
       PACE_TEST(turns_are_taken_in_order_and_handed_on),
       PACE_TEST(services_do_not_wait_for_each_other),
+      PACE_TEST(before_the_first_response_a_service_has_the_streams_of_one_connection),
       PACE_TEST(many_that_end_at_once_do_not_nest),
   };
   return cmocka_run_group_tests_name("pace", tests, NULL, NULL);

@@ -7,11 +7,10 @@
 #include "clock.h"
 #include "flight.h"
 #include "notify.h"
+#include "origin.h"
 #include "pace.h"
 #include "token_cache.h"
 
-/* Connections to one host where it speaks HTTP/1.1; over HTTP/2 one carries a hundred requests. */
-#define MOST_CONNECTIONS_PER_HOST 128L
 /* Kept open for later: a process talks to one or two hosts. */
 #define MOST_IDLE_CONNECTIONS 128L
 
@@ -36,7 +35,7 @@ bool loop_open(struct loop *loop, struct engine *engine) {
   loop->multi = curl_multi_init();
   loop->share = curl_share_init();
   if (loop->multi == NULL || loop->share == NULL) return false;
-  curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, MOST_CONNECTIONS_PER_HOST);
+  curl_multi_setopt(loop->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS_PER_CONNECTION);
   curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, MOST_IDLE_CONNECTIONS);
   curl_share_setopt(loop->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   return true;
@@ -46,6 +45,7 @@ void loop_close(struct loop *loop) {
   flights_free(loop);
   token_caches_free(loop);
   services_free(loop);
+  origins_free(loop);
   for (size_t i = 0; i < loop->spare_count; i++) curl_easy_cleanup(loop->spare[i]);
   if (loop->multi != NULL) curl_multi_cleanup(loop->multi);
   if (loop->share != NULL) curl_share_cleanup(loop->share);
@@ -64,6 +64,8 @@ static CURL *take_handle(struct loop *loop) {
 static void return_handle(struct loop *loop, struct job *job) {
   CURL *easy = job->transfer.easy;
   transfer_finish(&job->transfer);
+  if (job->origin != NULL) origin_end(loop, job->origin);
+  job->origin = NULL;
   if (loop->spare_count < SPARE_HANDLES) {
     loop->spare[loop->spare_count++] = easy;
   } else {
@@ -78,7 +80,9 @@ void loop_send(struct loop *loop, struct job *job, const struct transfer_request
   bool added = false;
   if (easy == NULL) {
     job->transfer.no_memory = true;
-  } else if (transfer_prepare(&job->transfer, easy, request)) {
+  } else if (transfer_prepare(&job->transfer, easy, request) &&
+             (job->origin = origin_of(loop, request->url)) != NULL) {
+    origin_begin(loop, job->origin);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
     added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
   }
@@ -114,6 +118,7 @@ void loop_abort(struct loop *loop, struct job *job) {
 /* Passes on a transfer that is over, and no longer in the multi handle. */
 static void pass_on(struct loop *loop, struct job *job, CURLcode result) {
   struct transfer_end end = transfer_explain(&job->transfer, result);
+  if (job->origin != NULL) origin_learn(job->origin, end.http_version);
   return_handle(loop, job);
   job->ended(job->owner, &end);
 }

@@ -14,6 +14,7 @@
 struct engine;
 struct flight;
 struct notify;
+struct origin;
 struct service;
 struct token_cache;
 
@@ -21,6 +22,7 @@ struct token_cache;
 struct job {
   struct exchange exchange;
   struct transfer transfer;
+  struct origin *origin;                                        /* of the transfer under way */
   struct timer pause;                                           /* before it is sent again */
   int64_t sent_ms;                                              /* monotonic, of the last sending */
   void (*ended)(void *owner, const struct transfer_end *end);   /* the transfer is over: called once for each loop_send */
@@ -43,6 +45,8 @@ struct loop {
   struct flight *flights;       /* all of them */
   struct token_cache *tokens;   /* all of them */
   struct service *services;     /* all of them: see pace.h */
+  struct origin *origins;       /* all of them: see origin.h */
+  long connections_per_host;    /* that libcurl may have */
   struct notify *notify;        /* the engine's, once it has one: served while the loop sleeps */
   uint64_t random_state;
 };

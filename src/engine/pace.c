@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "origin.h"
 #include "retry.h"
 
 /* More than that is no number of seconds but a date, as other services give it here, or a slip: no reason to call a service no more. */
@@ -12,6 +13,7 @@ struct service {
   struct service *next;
   char *key;
   size_t key_length;
+  const struct origin *origin;
   int64_t held_until;
   int requests;              /* that have their turn */
   struct turn *first, *last; /* that wait for it */
@@ -37,13 +39,15 @@ struct service *service_of(struct loop *loop, const char *url) {
     if (service->key_length == length && memcmp(service->key, url, length) == 0) return service;
   struct service *service = calloc(1, sizeof *service);
   char *key = strndup(url, length);
-  if (service == NULL || key == NULL) {
+  const struct origin *origin = origin_of(loop, url);
+  if (service == NULL || key == NULL || origin == NULL) {
     free(service);
     free(key);
     return NULL;
   }
   service->key = key;
   service->key_length = length;
+  service->origin = origin;
   service->next = loop->services;
   loop->services = service;
   return service;
@@ -62,6 +66,13 @@ void service_learn(struct service *service, const struct transfer *transfer, int
   if (delay_ms > 0 && delay_ms <= LONGEST_HOLD_MS) service->held_until = now_ms + delay_ms;
 }
 
+/* Whether one more may have its turn. Before the first response it is not known whether more than
+   one connection's requests would only open a connection each. */
+static bool has_room(const struct service *service) {
+  bool is_unknown = origin_is_unknown(service->origin);
+  return service->requests < (is_unknown ? STREAMS_PER_CONNECTION : MOST_REQUESTS_PER_SERVICE);
+}
+
 static void begin(struct turn *turn) {
   turn->counted = true;
   turn->service->requests++;
@@ -70,7 +81,7 @@ static void begin(struct turn *turn) {
 
 void turn_take(struct turn *turn, struct service *service) {
   turn->service = service;
-  if (service->requests < MOST_REQUESTS_PER_SERVICE) {
+  if (has_room(service)) {
     begin(turn);
     return;
   }
@@ -104,7 +115,7 @@ void turn_end(struct turn *turn) {
   /* One that begins may end at once and come here again: the first to be here begins them all, so that calls do not nest. */
   if (service->handing_on) return;
   service->handing_on = true;
-  while (service->first != NULL && service->requests < MOST_REQUESTS_PER_SERVICE) {
+  while (service->first != NULL && has_room(service)) {
     struct turn *waiting = service->first;
     leave_queue(waiting);
     begin(waiting);

@@ -8,7 +8,8 @@
 #include "loop.h"
 #include "transfer.h"
 
-/* More than this many requests at once only wait in the server's queue, and each costs a connection where HTTP/2 is not spoken. */
+/* More than this many requests at once only wait in the server's queue, and each costs a connection
+   where HTTP/2 is not spoken. Over HTTP/2 they go over three: see origin.h. */
 #define MOST_REQUESTS_PER_SERVICE 256
 
 /* One that waits for its turn; embedded in its owner. */

@@ -1,8 +1,9 @@
 -- Whole collections: client:each, pages, collect and count.
 --
--- A walk asks for its first page alone, as most lists have no second one; what comes tells how to go on (the reply's envelope, its
--- count, its links). From then on pages are under way ahead of the one that is read. Everything is done with client:get,
--- client:start and call:wait, so that a walk waits wherever these know how to.
+-- A walk asks for its first page alone, as most lists have no second one, unless its own options say
+-- otherwise; what comes tells how to go on (the reply's envelope, its count, its links). From then on
+-- pages are under way ahead of the one that is read. Everything is done with client:get, client:start
+-- and call:wait, so that a walk waits wherever these know how to.
 
 local internal = require "uipath.internal"
 local uipath = require "uipath"
@@ -16,6 +17,9 @@ local DEFAULT_WEIGHT = 16
 
 -- A server that sends so many pages without a row, one linking to the next, is not going to send any.
 local MOST_EMPTY_PAGES = 1000
+
+-- A larger heap is left to the collector: to go through it at once would take as long as a page.
+local MOST_CLEARED_KB = 16 * 1024
 
 -- ---------------------------------------------------------------------------
 -- Services and their parameters
@@ -117,6 +121,7 @@ local function new_walk(client, path, options)
   walk.start = whole_number(options, "skip", 0) or 0
   walk.size = math.min(whole_number(options, "page_size", 1) or walk.service.cap, walk.service.cap)
   walk.prefetch = whole_number(options, "prefetch", 1) or internal.prefetch(client)
+  walk.expects_pages = options.prefetch ~= nil
   walk.on_progress = options.on_progress
   if walk.on_progress ~= nil and type(walk.on_progress) ~= "function" then internal.raise("on_progress must be a function") end
   if options.count ~= nil and type(options.count) ~= "boolean" then internal.raise("count must be true or false") end
@@ -233,8 +238,44 @@ function Walk:fetch_ahead()
   end
 end
 
+-- Lua 5.2's; not every Lua of 5.1's kind can tell whether the user has stopped the collector.
+local can_ask = pcall(collectgarbage, "isrunning")
+
+-- Sets how many hundredths of what it has left the collector lets the heap become before it begins
+-- anew; gives what that was. Lua 5.5 has another name for it.
+local function set_pause(hundredths)
+  if _VERSION == "Lua 5.5" then return collectgarbage("param", "pause", hundredths) end
+  return collectgarbage("setpause", hundredths)
+end
+
+-- Collects, and leaves the heap alone after that until it is half as large again as it was. Gives
+-- its size then, expected_kb or so.
+local function collect_all(before_kb, expected_kb)
+  local pause = set_pause(math.floor(math.min(150 * before_kb / expected_kb, 1000)))
+  local ok, err = pcall(collectgarbage) -- in Lua 5.3 and LuaJIT a finalizer may raise
+  set_pause(pause)
+  if not ok then error(err, 0) end
+  local after_kb = collectgarbage "count"
+  -- The rows are kept: the heap may become as large as the user has it.
+  if after_kb > 2 * expected_kb then collectgarbage() end
+  return after_kb
+end
+
+-- The rows of the pages that were delivered are garbage now, unless the loop has kept them. Taken
+-- away at once, while they are in the processor's cache, they cost a half of what the collector
+-- takes when it goes after them between those that are being made. That holds where they are most
+-- of the heap: what else a program has is not to be gone through for each page.
+function Walk:clear_up()
+  if self.keeps_rows or not can_ask or not collectgarbage "isrunning" then return end
+  local before = collectgarbage "count"
+  self.least_kb = self.least_kb or before
+  if before < 2 * self.least_kb or before > MOST_CLEARED_KB then return end
+  self.least_kb = collect_all(before, self.least_kb)
+end
+
 -- Sends the request whose page is to be read next, unless that is under way, and gives its slot and results.
 function Walk:receive()
+  self:clear_up()
   if self.first <= self.last then
     local slot = self.queue[self.first]
     self.queue[self.first] = nil
@@ -419,7 +460,8 @@ end
 function Walk:next_rows()
   if self.limit == 0 then self.over = true end
   -- Where more than a page is wanted, the first need not be awaited to know that.
-  if not self.pages and self.limit < math.huge and self.limit > self.size then self:fetch_ahead() end
+  local expects_pages = self.expects_pages or self.limit < math.huge
+  if not self.pages and expects_pages and self.limit > self.size then self:fetch_ahead() end
   while not self.over do
     local slot, value, response = self:receive()
     if value == nil then self:fail(response) end
@@ -507,6 +549,7 @@ end
 ---@return uipath.Error? err
 function paging:collect(path, options)
   local walk = new_walk(self, path, options)
+  walk.keeps_rows = true
   return protect(function()
     local all, number = uipath.array {}, 0
     for rows in walk.next_rows, walk do

@@ -76,7 +76,7 @@ local uipath = {}
 ---@class uipath.PagingOptions : uipath.CallOptions
 ---@field page_size? integer rows a request, lowered to the service's cap (QueueItems and Test Manager 100, else 1000)
 ---@field limit? integer rows in all; `top` means the same
----@field prefetch? integer
+---@field prefetch? integer pages in flight; given here, the first page is not awaited before that
 ---@field by? string walk by this key instead of by offset
 ---@field on_progress? fun(done: integer, total: integer?)
 
