@@ -120,6 +120,9 @@ $(BUILD)/support/%: spec/support/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE))
 
+# This one looks at what is about to be freed.
+$(BUILD)/unit/buffer_test: UNIT_LIBS = -Wl,--wrap=free
+
 # This one decides which allocations fail.
 $(BUILD)/unit/no_memory_test: UNIT_LIBS = $(foreach name,malloc calloc realloc strdup strndup free,-Wl,--wrap=$(name))
 

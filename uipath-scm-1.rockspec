@@ -96,6 +96,7 @@ build = {
     ["uipath.hints"] = "src/uipath/hints.lua",
     ["uipath.library.uipath"] = "src/uipath/library/uipath.lua",
     ["uipath.nginx"] = "src/uipath/nginx.lua",
+    ["uipath.nginx.subscription"] = "src/uipath/nginx/subscription.lua",
     ["uipath.output"] = "src/uipath/output.lua",
     ["uipath.output.columns"] = "src/uipath/output/columns.lua",
     ["uipath.output.csv"] = "src/uipath/output/csv.lua",
