@@ -34,6 +34,7 @@ struct loop {
   struct engine *engine;
   CURLM *multi;
   CURLSH *share;                /* TLS sessions */
+  struct connections connections;
   CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
   size_t spare_count;
   struct timers timers;         /* monotonic */
