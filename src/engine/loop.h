@@ -14,7 +14,7 @@
 struct engine;
 struct flight;
 struct notify;
-struct service;
+struct services;
 struct token_cache;
 
 /* A request with its repetitions, on behalf of a call or of a token source. */
@@ -43,7 +43,7 @@ struct loop {
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
   struct token_cache *tokens;   /* all of them */
-  struct service *services;     /* all of them: see pace.h */
+  struct services *services;    /* all of them: see pace.h */
   struct notify *notify;        /* the engine's, once it has one: served while the loop sleeps */
   uint64_t random_state;
 };
