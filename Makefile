@@ -118,7 +118,9 @@ $(BUILD)/support/alone.so: spec/support/alone.c
 # The specs' own programs. The module finds Lua in the program that has loaded it, which may have functions of the C library's names.
 $(BUILD)/support/%: spec/support/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE))
+	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE)) $(PROGRAM_LIBS)
+
+$(BUILD)/support/odd_server: PROGRAM_LIBS = $$(pkg-config --libs openssl)
 
 # This one looks at what is about to be freed.
 $(BUILD)/unit/buffer_test: UNIT_LIBS = -Wl,--wrap=free

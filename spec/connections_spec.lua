@@ -1,68 +1,279 @@
--- How many connections the calls under way share over HTTP/2.
+-- Connections that servers end, break and mix up: what is sent again, and what is never sent twice.
 
 local assert = require "luassert"
+local odd_server = require "spec.support.odd_server"
 local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
 
-local ROW = "odata/Machines?$top=1&$skip=%d"
+local server, client
 
-local sandbox
-
-before_each(function() sandbox = assert(require("uipath.sandbox").start { tls = true }) end)
-after_each(function() sandbox:stop() end)
-
-local function counters()
-  return tenant.control(sandbox, "GET counters")
+-- Starts a server for one spec, and a client for it.
+local function start(mode, is_plain, changes)
+  server = odd_server.start(mode, is_plain)
+  for name, value in pairs(changes or {}) do server.options[name] = value end
+  client = uipath.connect(server.options)
 end
 
-local function start(client, count)
-  local calls = {}
-  for i = 1, count do calls[i] = client:start("GET", ROW:format(i - 1), { timeout = 280 }) end
-  return calls
+local function stop()
+  local counts = server.stop()
+  server = nil
+  return counts
 end
 
-describe("a thousand calls under way over HTTP/2", function()
-  for _, case in ipairs {
-    { "with a token that is fetched", false },
-    { "with a token that is given, so that nothing is known of the server at first", true },
-  } do
-    it("take few connections, " .. case[1], function()
-      local options = tenant.options(sandbox, { timeout = 280 })
-      if case[2] then
-        local token = uipath.connect(tenant.options(sandbox)):access_token()
-        options = tenant.options(sandbox, {
-          client_id = false, client_secret = false, scope = false, access_token = token,
-        })
+after_each(function() if server then stop() end end)
+teardown(odd_server.clean)
+
+local function post()
+  return client:post("odata/X", { n = 1 })
+end
+
+local both = { { "plain HTTP", true }, { "TLS", false } }
+
+describe("a kept connection over", function()
+  for _, case in ipairs(both) do
+    local name, is_plain = case[1], case[2]
+
+    it(name .. " serves a thousand calls in turn", function()
+      start("keep", is_plain)
+      for _ = 1, 1000 do assert.equal("yours", assert(post()).value) end
+      assert.same({ connection = 1, request = 1000 }, stop())
+    end)
+
+    it(name .. " that the server has closed is not used, for a POST neither", function()
+      local events = {}
+      local function on_event(event) events[#events + 1] = event.status end
+      start("close", is_plain, { max_attempts = 1, on_event = on_event })
+      for _ = 1, 5 do
+        local value, response = post()
+        assert.equal("yours", assert(value, response).value)
+        assert.equal(1, response.attempts)
+        server.await "closed"
       end
-      tenant.control(sandbox, "POST reset")
-      tenant.control(sandbox, "POST settings", { latency = 0.05 })
-      local calls = start(uipath.connect(options), 1000)
-      local ids = {}
-      for _, call in ipairs(calls) do
-        local page, response = assert(call:wait())
-        assert.equal("2", response.http_version)
-        ids[#ids + 1] = page.value[1] and page.value[1].Id or "none"
+      assert.same({ 200, 200, 200, 200, 200 }, events)
+      assert.same({ connection = 5, request = 5, closed = 5 }, stop())
+    end)
+
+    it(name .. " with a response too many is not used", function()
+      start("extra", is_plain)
+      for i = 1, 4 do
+        local value, response = client:request(i % 2 == 0 and "POST" or "GET", "odata/X")
+        assert.equal("yours", assert(value, response).value)
+        assert.equal(1, response.attempts)
+        server.await "extra"
       end
-      assert.equal(1000, #ids)
-      local seen = counters()
-      assert.equal(1000, seen.data_requests)
-      assert.is_true(seen.connections <= 4, seen.connections)
-      assert.is_true(seen.max_in_flight <= 256, seen.max_in_flight)
+      assert.same({ connection = 4, request = 4, extra = 4 }, stop())
+    end)
+
+    it(name .. " with a response too many that came with the first is not used", function()
+      start("split", is_plain)
+      for i = 1, 4 do
+        local value, response = client:request(i % 2 == 0 and "POST" or "GET", "odata/X")
+        assert.equal("yours", assert(value, response).value)
+        server.await "extra"
+      end
+      assert.same({ connection = 4, request = 4, extra = 4 }, stop())
+    end)
+
+    it(name .. " that closes without an answer to a POST is the end of that POST", function()
+      for _, mode in ipairs { "die", "midway" } do
+        start(mode, is_plain)
+        assert(post())
+        local value, err = post()
+        assert.is_nil(value)
+        assert.equal("network", err.kind)
+        assert.equal(1, err.attempts)
+        assert.matches("may have acted", err.hint)
+        assert.same({ connection = 1, request = mode == "die" and 2 or 1 }, stop())
+      end
+    end)
+
+    it(name .. " that closes without an answer to a GET: the GET is sent once more", function()
+      start("die", is_plain)
+      assert(client:get "odata/X")
+      local value, response = client:get "odata/X"
+      assert.equal("yours", assert(value, response).value)
+      assert.equal(2, response.attempts)
+      assert.same({ connection = 2, request = 3 }, stop())
+    end)
+
+    it(name .. " is left for another as often as need be, within the time of the call", function()
+      start("close", is_plain)
+      local list = {}
+      for i = 1, 12 do list[i] = i end
+      for _ = 1, 3 do
+        local _, errors = uipath.map(list, post, { concurrency = 12 })
+        assert.is_nil(errors)
+        for _ = 1, 12 do server.await "closed" end
+      end
+      assert.same({ connection = 36, request = 36, closed = 36 }, stop())
     end)
   end
 
-  it("wait for no connection while a stream is free", function()
-    local client = uipath.connect(tenant.options(sandbox, { timeout = 280 }))
-    assert(client:get(ROW:format(0)))
-    -- None of them is answered: what the server has is what needed nobody's end to be sent.
-    tenant.control(sandbox, "POST settings", { latency = 600 })
-    local calls = start(client, 1000)
-    tenant.eventually(function() return counters().in_flight == 256 end, 60)
-    assert.is_true(counters().connections <= 4)
-    -- Those of another service share the connections, and have streams of their own.
-    for i = 1, 100 do calls[#calls + 1] = client:start("GET", "testmanager_/api/v2/projects?i=" .. i) end
-    tenant.eventually(function() return counters().in_flight == 356 end, 60)
-    assert.is_true(counters().connections <= 4)
-    for _, call in ipairs(calls) do call:cancel() end
+  it("TLS that brings a session ticket between two calls harms neither", function()
+    start "ticket"
+    for _ = 1, 3 do
+      assert.equal("yours", assert(post()).value)
+      server.await "ticket"
+    end
+    assert.equal(3, stop().request)
   end)
+end)
+
+describe("a response that ends with its connection", function()
+  it("is whole where the server says good-bye", function()
+    for _, case in ipairs(both) do
+      start("whole", case[2])
+      assert.equal("yours", assert(client:get "odata/X").value)
+      assert.equal("yours", assert(post()).value)
+      stop()
+    end
+  end)
+
+  it("is cut off where TLS ends without", function()
+    start("cut", false, { max_attempts = 2 })
+    local value, err = client:get "odata/X"
+    assert.is_nil(value)
+    assert.equal("network", err.kind)
+    assert.matches("in the middle of the response's body", err.message)
+    assert.is_nil(err.body)
+    value, err = post()
+    assert.is_nil(value)
+    assert.equal("network", err.kind)
+    assert.matches("may have acted", err.hint)
+    assert.equal(3, stop().request)
+  end)
+end)
+
+describe("over HTTP/2", function()
+  local function map(count, call)
+    local list = {}
+    for i = 1, count do list[i] = i end
+    return uipath.map(list, call or post, { concurrency = count })
+  end
+
+  it("streams that the server refuses are sent again, whatever the method", function()
+    for _, method in ipairs { "GET", "POST", "PATCH" } do
+      start("h2_refuse 5", false, { max_attempts = 2 })
+      local results, errors = map(4, function()
+        return client:request(method, "odata/X", { body = method ~= "GET" and { n = 1 } or nil })
+      end)
+      assert.is_nil(errors)
+      for i = 1, 4 do assert.equal("yours", results[i].value) end
+      assert.equal(9, stop().request)
+    end
+  end)
+
+  it("each refusal is told as an attempt, and counts for none of max_attempts", function()
+    local messages = {}
+    local function on_event(event) messages[#messages + 1] = event.message or event.status end
+    start("h2_refuse 3", false, { max_attempts = 1, on_event = on_event })
+    local value, response = post()
+    assert.equal("yours", assert(value, response).value)
+    assert.equal(4, response.attempts)
+    local refused = "the server refused it unprocessed"
+    assert.same({ refused, refused, refused, 200 }, messages)
+    assert.equal(4, stop().request)
+  end)
+
+  it("a refused stream of a connection that was used before is sent again", function()
+    for _, call in ipairs { post, function() return client:get "odata/X" end } do
+      start("h2_used", false, { max_attempts = 2 })
+      for attempts = 1, 3 do
+        local value, response = call()
+        assert.equal("yours", assert(value, response).value)
+        assert.equal(attempts == 2 and 2 or 1, response.attempts)
+      end
+      assert.same({ connection = 2, request = 4 }, stop())
+    end
+  end)
+
+  it("a server that refuses all is a network error in the end", function()
+    start("h2_refuse all", false, { max_attempts = 2 })
+    local value, err = post()
+    assert.is_nil(value)
+    assert.equal("network", err.kind)
+    assert.matches("refused the request unprocessed", err.message)
+    assert.is_true(err.retryable)
+    assert.is_nil(err.hint)
+    assert.is_true(stop().request <= 2 * 16)
+  end)
+
+  it("streams above GOAWAY's last one are sent again, and no others", function()
+    start "h2_below"
+    local results, errors = map(4)
+    assert.is_nil(errors)
+    for i = 1, 4 do assert.equal("yours", results[i].value) end
+    assert.equal(6, stop().request)
+  end)
+
+  it("a stream that GOAWAY does not declare untouched is not sent twice", function()
+    start "h2_above"
+    assert(post())
+    local value, err = post()
+    assert.is_nil(value)
+    assert.equal("network", err.kind)
+    assert.matches("may have acted", err.hint)
+    assert.equal(1, err.attempts)
+    assert.equal(2, stop().request)
+  end)
+
+  it("a connection that breaks without a word: a POST is not sent twice, a GET is", function()
+    start "h2_drop"
+    assert(post())
+    local value, err = post()
+    assert.is_nil(value)
+    assert.equal("network", err.kind)
+    assert.matches("may have acted", err.hint)
+    assert.equal(2, stop().request)
+
+    start "h2_drop"
+    assert(client:get "odata/X")
+    assert(client:get "odata/X")
+    assert.equal(3, stop().request)
+  end)
+
+  for mode, word in pairs { h2_reset = "INTERNAL_ERROR", h2_cancel = "CANCEL" } do
+    it("a stream that is reset with " .. word .. " may have been processed", function()
+      start(mode, false, { max_attempts = 3 })
+      local value, err = post()
+      assert.is_nil(value)
+      assert.equal("network", err.kind)
+      assert.matches(word, err.message)
+      assert.matches("may have acted", err.hint)
+      assert.equal(1, err.attempts)
+      assert.equal("yours", assert(client:get "odata/X").value)
+      stop()
+    end)
+  end
+
+  it("a stream that is refused after its headers is not sent twice", function()
+    start("h2_late", false, { max_attempts = 3 })
+    local value, err = post()
+    assert.is_nil(value)
+    assert.equal("network", err.kind)
+    assert.equal(1, stop().request)
+  end)
+
+  for _, mode in ipairs { "h2_garbage", "h2_rapid" } do
+    it("what breaks the protocol (" .. mode .. ") is a network error after max_attempts", function()
+      start(mode, false, { max_attempts = 3 })
+      local value, err = client:get "odata/X"
+      assert.is_nil(value)
+      assert.equal("network", err.kind)
+      assert.is_true(#err.message > 10)
+      assert.is_true(err.attempts <= 3)
+      value, err = post()
+      assert.is_nil(value)
+      assert.equal("network", err.kind)
+      assert.matches("may have acted", err.hint)
+      assert.is_true(stop().request <= 4)
+    end)
+  end
+end)
+
+it("what a call costs is bounded by its time, however often it is refused", function()
+  start("h2_refuse all", false, { max_attempts = 1000, timeout = 1 })
+  local seconds, _, err = tenant.timed(post)
+  assert.is_truthy(err.kind == "network" or err.kind == "timeout", err)
+  assert.is_true(seconds < 1 + 10 * tenant.SLOWER, seconds)
 end)

@@ -26,6 +26,7 @@ enum exchange_action exchange_resumed(struct exchange *exchange) {
 enum exchange_action exchange_answered(struct exchange *exchange, const struct exchange_answer *answer, int64_t now_ms,
                                        double random) {
   exchange->attempts += 1 + answer->repetitions;
+  exchange->uncounted += answer->refusals;
   exchange->reason = NULL;
   bool responded = answer->outcome == RETRY_RESPONSE;
   if (responded && answer->status == 401 && exchange->authorized) {

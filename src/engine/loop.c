@@ -49,6 +49,7 @@ void loop_close(struct loop *loop) {
   for (size_t i = 0; i < loop->spare_count; i++) curl_easy_cleanup(loop->spare[i]);
   if (loop->multi != NULL) curl_multi_cleanup(loop->multi);
   if (loop->share != NULL) curl_share_cleanup(loop->share);
+  connections_free(&loop->connections); /* after libcurl, which tells when it closes one */
   timers_free(&loop->timers);
 }
 
@@ -60,13 +61,15 @@ static CURL *take_handle(struct loop *loop) {
   return easy;
 }
 
-/* Ends the job's ties to its handle, which must no longer be in the multi handle. */
-static void return_handle(struct loop *loop, struct job *job) {
+/* Ends the job's ties to its handle, which must no longer be in the multi handle. One that failed, or was sent more than once, does not serve
+   again: curl_easy_reset leaves in it that a stream was refused, and libcurl would believe that of a later one. */
+static void return_handle(struct loop *loop, struct job *job, CURLcode result) {
   CURL *easy = job->transfer.easy;
+  bool is_clean = result == CURLE_OK && job->transfer.starts <= 1;
   transfer_finish(&job->transfer);
   if (job->origin != NULL) origin_end(loop, job->origin);
   job->origin = NULL;
-  if (loop->spare_count < SPARE_HANDLES) {
+  if (is_clean && loop->spare_count < SPARE_HANDLES) {
     loop->spare[loop->spare_count++] = easy;
   } else {
     curl_easy_cleanup(easy);
@@ -76,6 +79,7 @@ static void return_handle(struct loop *loop, struct job *job) {
 void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
   job->sent_ms = clock_monotonic_ms();
   job->transfer.has_started = &loop->has_started;
+  job->transfer.connections = &loop->connections;
   CURL *easy = take_handle(loop);
   bool added = false;
   if (easy == NULL) {
@@ -89,7 +93,7 @@ void loop_send(struct loop *loop, struct job *job, const struct transfer_request
   if (added) return;
   if (job->transfer.file_failure[0] == '\0') job->transfer.no_memory = true;
   struct transfer_end end = transfer_explain(&job->transfer, CURLE_FAILED_INIT);
-  if (easy != NULL) return_handle(loop, job);
+  if (easy != NULL) return_handle(loop, job, CURLE_FAILED_INIT);
   job->ended(job->owner, &end);
 }
 
@@ -112,14 +116,14 @@ void loop_abort(struct loop *loop, struct job *job) {
   if (job->transfer.easy == NULL) return;
   leave_packed(loop, job);
   curl_multi_remove_handle(loop->multi, job->transfer.easy);
-  return_handle(loop, job);
+  return_handle(loop, job, CURLE_OK);
 }
 
 /* Passes on a transfer that is over, and no longer in the multi handle. */
 static void pass_on(struct loop *loop, struct job *job, CURLcode result) {
   struct transfer_end end = transfer_explain(&job->transfer, result);
   if (job->origin != NULL) origin_learn(job->origin, end.http_version);
-  return_handle(loop, job);
+  return_handle(loop, job, result);
   job->ended(job->owner, &end);
 }
 
@@ -134,6 +138,7 @@ static void read_ends(struct loop *loop) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
     curl_multi_remove_handle(loop->multi, easy);
+    if (transfer_starts_anew(&job->transfer, result) && curl_multi_add_handle(loop->multi, easy) == CURLM_OK) continue;
     if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
     else pass_on(loop, job, result);
   }
