@@ -5,6 +5,7 @@
 
 #include "engine/token.h"
 #include "error.h"
+#include "hidden_failure.h"
 #include "json/json.h"
 #include "lazy.h"
 
@@ -253,16 +254,9 @@ static void push_decode_failure(lua_State *L, const struct call *call, const str
   lua_remove(L, message);
 }
 
-/* Whether a decoded 2xx body on top may tell of failures: an object with "result" or "value" and a status that is for bulk operations. These
-   change things; a GET that shows such an object, as of a bulk operation of yesterday, has done what it was to do. */
-static bool may_have_failed(lua_State *L, const struct call *call) {
-  if (!lua_istable(L, -1) || strcmp(call->request.method, "GET") == 0) return false;
-  if (call->reply.status == 207) return true;
-  lua_getfield(L, -1, "result");
-  bool has_result = lua_istable(L, -1);
-  lua_pop(L, 1);
-  if (has_result) return true;
-  return strstr(call->request.url.data, "UploadPackage") != NULL;
+/* Whether the call was to change something. What GET shows, as the outcome of a bulk operation of yesterday, is what it was to show. */
+static bool changes_something(const struct call_request *request) {
+  return strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0 && strcmp(request->method, "OPTIONS") != 0;
 }
 
 /* Whether the call lists folders, and all of them: a filter may leave none with good reason. */
@@ -319,17 +313,18 @@ static void push_success(lua_State *L, const struct call *call, const struct res
       lua_pushlstring(L, reply->body.data, reply->body.length);
       break;
   }
-  if (may_have_failed(L, call)) {
-    int value = lua_gettop(L);
+  int value = lua_gettop(L);
+  if (changes_something(&call->request) && hidden_failure_push(L)) {
     push_reply_fields(L, call, context);
+    set_string(L, "kind", "failed");
     lua_pushvalue(L, value);
     lua_setfield(L, -2, "body");
-    if (error_new_if_failed(L)) {
-      lua_pushnil(L);
-      lua_insert(L, -2);
-      lua_remove(L, value);
-      return;
-    }
+    lua_pushvalue(L, value + 1);
+    lua_setfield(L, -2, "_refused");
+    fail(L);
+    lua_remove(L, value + 1);
+    lua_remove(L, value);
+    return;
   }
   push_response(L, call);
   add_folders_hint(L, call);
