@@ -28,6 +28,7 @@ build = {
         "src/body.c",
         "src/call_object.c",
         "src/client.c",
+        "src/engine/blemish.c",
         "src/engine/buffer.c",
         "src/engine/call.c",
         "src/engine/certificate.c",

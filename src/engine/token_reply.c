@@ -5,6 +5,7 @@
 
 #include "../json/number.h"
 #include "../json/scan.h"
+#include "blemish.h"
 #include "text.h"
 #include "token.h"
 #include "token_source.h"
@@ -121,16 +122,31 @@ static bool is_said(const char *text) {
   return text != NULL && text[0] != '\0';
 }
 
+/* What to do about invalid_client; text has room for MESSAGE_SIZE bytes. */
+static const char *hint_for_credentials(const struct token_source *source, char *text) {
+  const struct {
+    const char *name, *value;
+  } credentials[] = {{"client_id", source->client_id}, {"client_secret", source->client_secret}};
+  for (size_t i = 0; i < sizeof credentials / sizeof *credentials; i++) {
+    const char *value = credentials[i].value;
+    const char *words = value == NULL ? NULL : blemish_words(blemish_find(value, strlen(value)));
+    if (words == NULL) continue;
+    snprintf(text, MESSAGE_SIZE, "%s; %s seems to %s: was that copied along?", hint_credentials, credentials[i].name, words);
+    return text;
+  }
+  return hint_credentials;
+}
+
 /* An OAuth error object, or an error object of another kind. */
 static bool fail_as_told(struct token_reply *reply, const struct token_source *source, int status, const char *body, size_t length) {
-  char *code = NULL, *description = NULL, *message = NULL, plain[64], about_scope[MESSAGE_SIZE];
+  char *code = NULL, *description = NULL, *message = NULL, plain[64], about_scope[MESSAGE_SIZE], about_credentials[MESSAGE_SIZE];
   struct json_member error;
   bool object = json_find_member(body, length, "error", &error) == 1 && error.kind == JSON_OBJECT;
   bool read = object ? read_string(error.text, error.length, "code", &code) && read_string(error.text, error.length, "message", &description)
                      : read_string(body, length, "error", &code) && read_string(body, length, "error_description", &description);
   if (read && read_string(body, length, "message", &message)) {
     const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? token_hint_wrong_url : NULL;
-    if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
+    if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_for_credentials(source, about_credentials);
     if (code != NULL && strcmp(code, "invalid_scope") == 0) {
       bool asked = source->scope != NULL && source->scope[0] != '\0';
       bool long_list = asked && strlen(source->scope) > 300;
