@@ -4,14 +4,46 @@
 #include <string.h>
 
 /* The names that .NET has for the statuses from 400 on: what an upload says of each of its files. */
-static const char *const refusing_statuses[] = {
-    "BadRequest", "Unauthorized", "PaymentRequired", "Forbidden", "NotFound", "MethodNotAllowed", "NotAcceptable",
-    "ProxyAuthenticationRequired", "RequestTimeout", "Conflict", "Gone", "LengthRequired", "PreconditionFailed", "RequestEntityTooLarge",
-    "RequestUriTooLong", "UnsupportedMediaType", "RequestedRangeNotSatisfiable", "ExpectationFailed", "MisdirectedRequest",
-    "UnprocessableEntity", "UnprocessableContent", "Locked", "FailedDependency", "UpgradeRequired", "PreconditionRequired", "TooManyRequests",
-    "RequestHeaderFieldsTooLarge", "UnavailableForLegalReasons", "InternalServerError", "NotImplemented", "BadGateway", "ServiceUnavailable",
-    "GatewayTimeout", "HttpVersionNotSupported", "VariantAlsoNegotiates", "InsufficientStorage", "LoopDetected", "NotExtended",
-    "NetworkAuthenticationRequired", NULL};
+static const char *const refusing_statuses[] = {"BadRequest",
+                                                "Unauthorized",
+                                                "PaymentRequired",
+                                                "Forbidden",
+                                                "NotFound",
+                                                "MethodNotAllowed",
+                                                "NotAcceptable",
+                                                "ProxyAuthenticationRequired",
+                                                "RequestTimeout",
+                                                "Conflict",
+                                                "Gone",
+                                                "LengthRequired",
+                                                "PreconditionFailed",
+                                                "RequestEntityTooLarge",
+                                                "RequestUriTooLong",
+                                                "UnsupportedMediaType",
+                                                "RequestedRangeNotSatisfiable",
+                                                "ExpectationFailed",
+                                                "MisdirectedRequest",
+                                                "UnprocessableEntity",
+                                                "UnprocessableContent",
+                                                "Locked",
+                                                "FailedDependency",
+                                                "UpgradeRequired",
+                                                "PreconditionRequired",
+                                                "TooManyRequests",
+                                                "RequestHeaderFieldsTooLarge",
+                                                "UnavailableForLegalReasons",
+                                                "InternalServerError",
+                                                "NotImplemented",
+                                                "BadGateway",
+                                                "ServiceUnavailable",
+                                                "GatewayTimeout",
+                                                "HttpVersionNotSupported",
+                                                "VariantAlsoNegotiates",
+                                                "InsufficientStorage",
+                                                "LoopDetected",
+                                                "NotExtended",
+                                                "NetworkAuthenticationRequired",
+                                                NULL};
 
 /* Pushes table[name] of the table at index if that is neither nil nor null. [-0, +(0|1)] */
 static bool push_member(lua_State *L, int index, const char *name) {
@@ -42,7 +74,8 @@ static bool is_refusing_status(lua_State *L) {
   return false;
 }
 
-/* Whether the row on top says how an upload's file fared, and that is badly. Rows of other kinds have a Status, too, of their own words.
+/* Whether the row on top says how an upload's file fared, and that is badly. Rows of other kinds have a Status, too, of their own
+   words.
    [-0, +0] */
 static bool is_refused_file(lua_State *L) {
   lua_getfield(L, -1, "Key");
@@ -52,8 +85,8 @@ static bool is_refused_file(lua_State *L) {
   return is_refused;
 }
 
-/* Whether the row on top has an error code, which null, 0 and "" are not, and a member for words about it; is_bare: the row is one of an
-   answer that is nothing but such rows, where a member may have been dropped because it was null. [-0, +0] */
+/* Whether the row on top has an error code, which null, 0 and "" are not, and a member for words about it; is_bare: the row is
+   one of an answer that is nothing but such rows, where a member may have been dropped because it was null. [-0, +0] */
 static bool has_error_code(lua_State *L, bool is_bare) {
   static const char *const names[][2] = {{"errorCode", "errorMessage"}, {"ErrorCode", "ErrorMessage"}};
   int row = lua_gettop(L);

@@ -7,9 +7,11 @@
 
 static const char ellipsis[] = "…";
 
-/* White space, and what a terminal or log would obey: C0 and C1 control characters, separators of lines, marks that turn the direction. */
+/* White space, and what a terminal or log would obey: C0 and C1 control characters, separators of lines, marks that turn the
+ * direction. */
 static bool is_gap(uint32_t code) {
-  return code <= 0x20 || (code >= 0x7F && code <= 0xA0) || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+  return code <= 0x20 || (code >= 0x7F && code <= 0xA0) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069);
 }
 
 void one_line_push(lua_State *L, const char *text, size_t length, size_t most) {
@@ -21,7 +23,8 @@ void one_line_push(lua_State *L, const char *text, size_t length, size_t most) {
   while (cursor < end) {
     const char *begin = cursor;
     uint32_t code = text_next(&cursor, end);
-    if (code == TEXT_INVALID) cursor++;
+    if (code == TEXT_INVALID)
+      cursor++;
     else if (is_gap(code)) {
       gap = written > 0;
       continue;
@@ -36,8 +39,10 @@ void one_line_push(lua_State *L, const char *text, size_t length, size_t most) {
       return;
     }
     if (gap) luaL_addchar(&line, ' ');
-    if (code == TEXT_INVALID) luaL_addchar(&line, '?');
-    else luaL_addlstring(&line, begin, (size_t)(cursor - begin));
+    if (code == TEXT_INVALID)
+      luaL_addchar(&line, '?');
+    else
+      luaL_addlstring(&line, begin, (size_t)(cursor - begin));
     gap = false;
     written += piece;
     if (written + sizeof ellipsis - 1 <= most) whole = written;

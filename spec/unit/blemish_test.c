@@ -30,7 +30,9 @@ static void blemishes_are_found(void **state) {
       {"a\xC2\x9F", BLEMISH_CONTROL},
       {"a\xC2\xA0", BLEMISH_SPACE},
       {"a\xC2\xA1", BLEMISH_NONE},
-      {"\xEF\xBB\xBF" "a", BLEMISH_MARK},
+      {"\xEF\xBB\xBF"
+       "a",
+       BLEMISH_MARK},
       {"a\xE2\x80\x8B", BLEMISH_INVISIBLE},
       {"\xF3\xA0\x80\x81", BLEMISH_INVISIBLE},
       {"\"\"", BLEMISH_QUOTES},

@@ -30,7 +30,8 @@ static enum blemish of_character(uint32_t code) {
 
 /* Whether the text begins with one of these pairs and ends with the other, with something in between or not. */
 static bool is_quoted(const char *text, size_t length) {
-  static const char *const pairs[][2] = {{"\"", "\""}, {"'", "'"}, {"`", "`"}, {"“", "”"}, {"„", "“"}, {"‘", "’"}, {"«", "»"}, {"<", ">"}};
+  static const char *const pairs[][2] = {{"\"", "\""}, {"'", "'"}, {"`", "`"}, {"“", "”"},
+                                         {"„", "“"},   {"‘", "’"}, {"«", "»"}, {"<", ">"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     size_t opening = strlen(pairs[i][0]), closing = strlen(pairs[i][1]);
     if (length >= opening + closing && memcmp(text, pairs[i][0], opening) == 0 &&
