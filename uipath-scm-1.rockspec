@@ -38,6 +38,7 @@ build = {
         "src/engine/flight.c",
         "src/engine/folder_header.c",
         "src/engine/gunzip.c",
+        "src/engine/headers.c",
         "src/engine/loop.c",
         "src/engine/notify.c",
         "src/engine/pace.c",

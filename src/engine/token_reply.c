@@ -64,6 +64,35 @@ static bool read_string(const char *object, size_t length, const char *name, cha
   return *string != NULL;
 }
 
+/* Gives the member `scope`, which RFC 6749 has as words and some servers as a list of them, as words; NULL if absent or of another kind.
+   false: no memory. */
+static bool read_scope(const char *body, size_t length, char **scope) {
+  struct json_member list;
+  if (json_find_member(body, length, "scope", &list) != 1 || list.kind != JSON_ARRAY) return read_string(body, length, "scope", scope);
+  struct buffer words = BUFFER_EMPTY;
+  bool added = true;
+  const char *end = list.text + list.length;
+  for (const char *text = list.text + 1; added && text < end;) {
+    if (*text != '"') {
+      bool is_nested = *text == '{' || *text == '[';
+      if (is_nested) break; /* no list of words */
+      text++;
+      continue;
+    }
+    const char *behind = text + 1;
+    while (*behind != '"') behind += *behind == '\\' ? 2 : 1; /* the text is valid: json_find_member has checked it */
+    struct json_member item = {.kind = JSON_STRING, .text = text, .length = (size_t)(behind + 1 - text)};
+    char *word = json_member_string(&item, NULL);
+    added = word != NULL && (words.length == 0 || buffer_append_char(&words, ' ')) && buffer_append_string(&words, word);
+    free(word);
+    text = behind + 1;
+  }
+  *scope = words.length == 0 ? NULL : strdup(words.data);
+  added = added && (words.length == 0 || *scope != NULL);
+  buffer_free(&words);
+  return added;
+}
+
 static bool looks_like_html(const char *body, size_t length) {
   while (length > 0 && (*body == ' ' || *body == '\r' || *body == '\n' || *body == '\t')) body++, length--;
   return length > 0 && *body == '<';
@@ -182,7 +211,7 @@ bool token_reply_read(int status, const char *body, size_t length, int64_t now, 
   char *scope = NULL, *value = json_member_string(&member, &value_length);
   if (value != NULL && !is_sendable(value, value_length))
     fail_with_status(reply, source, status, "no usable access_token", token_hint_wrong_url);
-  else if (value != NULL && read_string(body, length, "scope", &scope))
+  else if (value != NULL && read_scope(body, length, &scope))
     reply->token = token_new(value, scope, now, lifetime_of(body, length));
   secret_free(value);
   free(scope);

@@ -12,6 +12,7 @@
 
 #include "certificate.h"
 #include "clock.h"
+#include "headers.h"
 #include "proxy.h"
 #include "spare.h"
 
@@ -68,19 +69,24 @@ static void forget_body(struct transfer *transfer) {
 static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
-  if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+  bool is_trailer = transfer->headers_complete && !transfer->is_interim;
+  if (!is_trailer && length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     /* A status line: what came before was a 100, or a proxy's. */
+    const char *code = memchr(line, ' ', length);
+    transfer->is_interim = code != NULL && code + 1 < line + length && code[1] == '1';
     transfer->reply_headers.length = 0;
     forget_body(transfer);
     transfer->has_status = true;
     transfer->headers_complete = false;
     return length;
   }
-  if (line[0] == '\r' || line[0] == '\n') transfer->headers_complete = true;
-  if (transfer->reply_headers.length + length > LARGEST_HEADERS_BYTES) {
+  if (is_trailer) transfer->trailer_bytes += length;
+  if (transfer->reply_headers.length + (is_trailer ? transfer->trailer_bytes : length) > LARGEST_HEADERS_BYTES) {
     transfer->too_large = true;
     return 0;
   }
+  if (is_trailer) return length; /* its fields are none of the head's: nothing may rest on what comes behind the body */
+  if (line[0] == '\r' || line[0] == '\n') transfer->headers_complete = true;
   if (buffer_append(&transfer->reply_headers, line, length)) return length;
   transfer->no_memory = true;
   return 0;
@@ -90,14 +96,31 @@ static bool is_word(const char *value, size_t length, const char *word) {
   return length == strlen(word) && strncasecmp(value, word, length) == 0;
 }
 
-/* How the body comes that begins. */
+/* The names of the codings that there are (RFC 9110, section 8.4.1, and its registry), but for gzip's own. */
+static bool is_other_coding(const char *name, size_t length) {
+  static const char *const codings[] = {"deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip"};
+  for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
+    if (is_word(name, length, codings[i])) return true;
+  return false;
+}
+
+/* How the body comes that begins. Names that are no coding ("utf-8") are of no account. */
 static enum transfer_coding coding_of(struct transfer *transfer) {
-  size_t length;
-  const char *value = transfer_header(transfer, "Content-Encoding", &length);
-  if (value == NULL || length == 0 || is_word(value, length, "identity")) return CODING_NONE;
-  if (!is_word(value, length, "gzip") && !is_word(value, length, "x-gzip"))
-    transfer->body_failure = "the response has a content encoding that was not asked for";
-  return CODING_GZIP;
+  enum transfer_coding coding = CODING_NONE;
+  size_t length = 0;
+  for (const char *field = NULL; (field = headers_next(&transfer->reply_headers, "Content-Encoding", field, &length)) != NULL;) {
+    for (const char *name = field, *end = field + length; name < end;) {
+      while (name < end && (*name == ',' || *name == ' ' || *name == '\t')) name++;
+      size_t name_length = 0;
+      while (name + name_length < end && strchr(", \t", name[name_length]) == NULL) name_length++;
+      bool is_gzip = is_word(name, name_length, "gzip") || is_word(name, name_length, "x-gzip");
+      if (is_other_coding(name, name_length) || (is_gzip && coding == CODING_GZIP))
+        transfer->body_failure = "the response has a content encoding that was not asked for";
+      if (is_gzip) coding = CODING_GZIP;
+      name += name_length;
+    }
+  }
+  return coding;
 }
 
 /* Unpacks bytes of the body, as many as make at_once. After a failure the transfer is over, a member says why. */
@@ -350,7 +373,8 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
-  transfer->has_status = transfer->headers_complete = false;
+  transfer->has_status = transfer->headers_complete = transfer->is_interim = false;
+  transfer->trailer_bytes = 0;
   transfer->too_large = transfer->no_memory = false;
   transfer->file_failure[0] = transfer->error_text[0] = '\0';
   transfer->reply_headers.length = 0;
@@ -379,22 +403,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
 /* ======================================================================== */
 
 const char *transfer_header(const struct transfer *transfer, const char *name, size_t *length) {
-  const char *found = NULL;
-  size_t name_length = strlen(name);
-  const char *line = transfer->reply_headers.data, *end = line == NULL ? NULL : line + transfer->reply_headers.length;
-  while (line < end) {
-    const char *line_end = memchr(line, '\n', (size_t)(end - line));
-    if (line_end == NULL) line_end = end;
-    if ((size_t)(line_end - line) > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0) {
-      const char *value = line + name_length + 1, *value_end = line_end;
-      while (value < value_end && (*value == ' ' || *value == '\t')) value++;
-      while (value_end > value && (value_end[-1] == '\r' || value_end[-1] == ' ' || value_end[-1] == '\t')) value_end--;
-      found = value;
-      *length = (size_t)(value_end - value);
-    }
-    line = line_end < end ? line_end + 1 : end;
-  }
-  return found;
+  return headers_last(&transfer->reply_headers, name, length);
 }
 
 /* What to do where no authority is known that vouches for the server. */
@@ -526,7 +535,8 @@ static struct transfer_end permanent_failure(enum call_error error, const char *
 }
 
 static struct transfer_end too_large(const struct transfer *transfer) {
-  if (!transfer->headers_complete) return permanent_failure(CALL_TOO_LARGE, "the response's headers do not end");
+  if (!transfer->headers_complete || transfer->trailer_bytes > 0)
+    return permanent_failure(CALL_TOO_LARGE, "the response's headers do not end");
   struct transfer_end end = permanent_failure(CALL_TOO_LARGE, "the response is larger than max_response_bytes");
   end.hint = "ask for less (top, select), or allow more: max_response_bytes";
   return end;

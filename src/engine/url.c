@@ -284,6 +284,21 @@ bool url_resolve(const char *base, const char *reference, size_t length, struct 
   return built && (query == NULL || append_as_written(url, query, (size_t)(end - query), IN_LINKS_QUERY));
 }
 
+bool url_resolve_link(const char *base, const char *link, size_t length, struct buffer *url) {
+  struct location origin, target;
+  struct buffer whole = BUFFER_EMPTY;
+  bool resolved = url_resolve(base, link, length, &whole) && locate(base, strlen(base), &origin) == NULL &&
+                  locate(whole.data, whole.length, &target) == NULL;
+  if (resolved) {
+    bool is_ours = origin.host_length == target.host_length && strncasecmp(origin.host, target.host, origin.host_length) == 0;
+    size_t replaced = is_ours ? target.origin_length : 0;
+    resolved = buffer_append(url, base, is_ours ? origin.origin_length : 0) &&
+               buffer_append(url, whole.data + replaced, whole.length - replaced);
+  }
+  buffer_free(&whole);
+  return resolved;
+}
+
 /* ======================================================================== */
 /* Where a path leads                                                       */
 /* ======================================================================== */

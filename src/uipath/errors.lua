@@ -8,7 +8,8 @@ local words = require "uipath.words"
 local errors = {}
 
 local phrases = {
-  [400] = "bad request", [401] = "unauthorized", [403] = "forbidden", [404] = "not found", [405] = "method not allowed",
+  [304] = "not modified", [400] = "bad request", [401] = "unauthorized", [403] = "forbidden", [404] = "not found",
+    [405] = "method not allowed", [407] = "proxy authentication required",
   [408] = "request timeout", [409] = "conflict", [410] = "gone", [413] = "content too large", [415] = "unsupported media type",
   [422] = "unprocessable content", [429] = "too many requests", [500] = "internal server error", [501] = "not implemented",
   [502] = "bad gateway", [503] = "service unavailable", [504] = "gateway timeout",
