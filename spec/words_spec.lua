@@ -187,8 +187,21 @@ describe("what another than the service says", function()
   end)
 
   it("is a proxy, with the methods that it offers", function()
-    local err = error_of { status = 407, type = false, headers = { "Proxy-Authenticate: Negotiate",
-      'Proxy-Authenticate: Basic realm="p"' } }
-    assert.matches("the proxy asks for a user and password %(it offers Negotiate, Basic%)", err.hint)
+    local tunnel = server:client { base_url = "https://elsewhere.example", proxy = server.url }
+    local fields = { { "Negotiate", 'Basic realm="p"' }, { "NTLM", "Negotiate" }, { 'Basic realm="p"' } }
+    for index, wanted in ipairs { "(it offers %s)", "asks for %s, which is not known here: only Basic is", "(it offers %s)" } do
+      local lines, names = {}, {}
+      for i, field in ipairs(fields[index]) do lines[i], names[i] = "Proxy-Authenticate: " .. field, field:match "^%S+" end
+      local err = error_of { status = 407, type = false, headers = lines }
+      assert.is_truthy(err.hint:find(wanted:format(table.concat(names, ", ")), 1, true), err.hint)
+      err = select(2, tunnel:get "odata/X")
+      assert.equal("network", err.kind)
+      for _, name in ipairs(names) do assert.is_truthy(err.hint:find(name, 1, true), err.hint) end
+      assert.equal(wanted:find "only Basic" ~= nil, err.hint:find "only Basic" ~= nil)
+    end
+    server:answer { status = 502, type = false }
+    assert.matches("could not make the connection", select(2, tunnel:get "odata/X").hint)
+    server:answer { status = 403, type = false }
+    assert.matches("does not allow", select(2, tunnel:get "odata/X").hint)
   end)
 end)

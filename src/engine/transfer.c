@@ -586,6 +586,30 @@ bool transfer_unpack(struct transfer *transfer) {
   return true;
 }
 
+/* What to do about a proxy that has refused to make the connection with this status; NULL: nothing is known. */
+static const char *hint_for_refusal(struct transfer *transfer, long status) {
+  static const struct {
+    long bit;
+    const char *name;
+  } methods[] = {{CURLAUTH_BASIC, "Basic"}, {CURLAUTH_DIGEST, "Digest"}, {CURLAUTH_NEGOTIATE, "Negotiate"}, {CURLAUTH_NTLM, "NTLM"}};
+  if (status >= 500) return "the proxy could not make the connection: check the host name in base_url, and whether the proxy may reach it";
+  if (status != 407) return "the proxy does not allow this connection: ask who runs it, or name the host in NO_PROXY";
+  long offered = 0;
+  char names[64] = "";
+  curl_easy_getinfo(transfer->easy, CURLINFO_PROXYAUTH_AVAIL, &offered);
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+    if ((offered & methods[i].bit) == 0) continue;
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", names[0] == '\0' ? "" : ", ", methods[i].name);
+  }
+  if (names[0] != '\0' && (offered & (long)CURLAUTH_BASIC) == 0)
+    snprintf(transfer->hint_text, sizeof transfer->hint_text, "the proxy asks for %s, which is not known here: only Basic is", names);
+  else
+    snprintf(transfer->hint_text, sizeof transfer->hint_text,
+             "the proxy asks for a user and password%s%s%s: proxy = \"http://user:password@host:port\"", names[0] == '\0' ? "" : " (it offers ",
+             names, names[0] == '\0' ? "" : ")");
+  return transfer->hint_text;
+}
+
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
   if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
@@ -624,10 +648,9 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
   else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
   else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (transfer->starts == 0 && proxy_status >= 400 && proxy_status < 500) {
-    end.outcome = RETRY_PERMANENT;
-    end.hint = proxy_status == 407 ? "the proxy asks for a user and password: proxy = \"http://user:password@host:port\""
-                                   : "the proxy does not allow this connection: ask who runs it, or name the host in NO_PROXY";
+  if (transfer->starts == 0 && proxy_status >= 400) {
+    if (proxy_status < 500) end.outcome = RETRY_PERMANENT;
+    end.hint = hint_for_refusal(transfer, proxy_status);
   }
   return end;
 }

@@ -48,6 +48,9 @@ function gateway.hint(err)
   if not status then return nil end
   if status == 407 then
     local schemes = schemes_of(headers and headers["proxy-authenticate"])
+    if schemes and not schemes:lower():find("basic", 1, true) then
+      return ("the proxy asks for %s, which is not known here: only Basic is"):format(schemes)
+    end
     return "the proxy asks for a user and password" .. (schemes and " (it offers " .. schemes .. ")" or "")
       .. ': proxy = "http://user:password@host:port"'
   end
