@@ -1,13 +1,13 @@
 -- Whatever a server says in an error, telling of it costs no more than its bytes, harms no terminal or log, and shows no secret.
 
 local assert = require "luassert"
-local answers = require "spec.support.answers"
+local replies = require "spec.support.replies"
 local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
 
 local server
 
-setup(function() server = answers.start() end)
+setup(function() server = replies.start() end)
 teardown(function() server:stop() end)
 
 local function error_of(answer, changes)

@@ -1,14 +1,14 @@
 -- A status of 2xx whose body says that what was to be done was not, or not all of it.
 
 local assert = require "luassert"
-local answers = require "spec.support.answers"
+local replies = require "spec.support.replies"
 local command = require "spec.support.command"
 local uipath = require "uipath"
 
 local server, client
 
 setup(function()
-  server = answers.start()
+  server = replies.start()
   client = server:client()
 end)
 teardown(function() server:stop() end)

@@ -1,13 +1,13 @@
 -- Answers that are right in substance and odd in form: what gateways and services get wrong, and what each is taken for.
 
 local assert = require "luassert"
-local answers = require "spec.support.answers"
+local replies = require "spec.support.replies"
 local uipath = require "uipath"
 
 local server, client
 
 setup(function()
-  server = answers.start()
+  server = replies.start()
   client = server:client()
 end)
 teardown(function() server:stop() end)

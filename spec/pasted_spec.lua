@@ -1,7 +1,7 @@
 -- Mistakes that nobody sees in credentials, names and scopes that were copied from somewhere are named.
 
 local assert = require "luassert"
-local answers = require "spec.support.answers"
+local replies = require "spec.support.replies"
 local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
 
@@ -89,7 +89,7 @@ end)
 
 describe("a secret that is refused", function()
   it("and stands in quotes has a hint that says so, without the secret", function()
-    local server = answers.start()
+    local server = replies.start()
     server:answer { status = 400, body = '{"error":"invalid_client"}' }
     for secret, word in pairs { ['"w0rd"'] = "be in quotes", ["w0rd\255"] = "no UTF-8" } do
       local client = server:client { access_token = false, client_id = "a", client_secret = secret }

@@ -1,12 +1,12 @@
 -- The server's own words come through, in whatever form a service, a framework, a gateway or a storage has them.
 
 local assert = require "luassert"
-local answers = require "spec.support.answers"
+local replies = require "spec.support.replies"
 
 local server, client
 
 setup(function()
-  server = answers.start()
+  server = replies.start()
   client = server:client()
 end)
 teardown(function() server:stop() end)

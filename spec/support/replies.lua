@@ -42,16 +42,16 @@ local function serve(folder)
   end
 end
 
-if PROGRAM ~= "spec.support.answers" then return serve(PROGRAM) end
+if PROGRAM ~= "spec.support.replies" then return serve(PROGRAM) end
 
 local tenant = require "spec.support.tenant"
 
-local answers = {}
+local replies = {}
 local Server = {}
 Server.__index = Server
 
 ---Starts one; to be stopped.
-function answers.start()
+function replies.start()
   local folder = tenant.shell("mktemp -d"):gsub("%s+$", "")
   local path = require("debug").getinfo(1, "S").source:sub(2)
   local pipe = assert(io.popen(("exec %s %s %s"):format(tenant.interpreter, tenant.quoted(path), tenant.quoted(folder))))
@@ -98,4 +98,4 @@ function Server:stop()
   self.pipe:close()
 end
 
-return answers
+return replies
