@@ -9,6 +9,7 @@
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
+#include "one_line.h"
 #include "private_file.h"
 #include "request.h"
 #include "suggest.h"
@@ -83,6 +84,7 @@ static int open_internal(lua_State *L) {
   call_add_internals(L);
   client_add_internals(L);
   error_add_internals(L);
+  one_line_add_internals(L);
   request_add_internals(L);
   suggest_add_internals(L);
   task_add_internals(L);

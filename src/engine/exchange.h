@@ -4,7 +4,7 @@
      start ─▶ GET_TOKEN ─▶ SEND ─▶ 2xx … ─▶ FINISH
                   ▲          ├──▶ 401, first time: RENEW_TOKEN (drop that very token) ─▶ SEND
                   │          ├──▶ 3xx within the origin, GET and HEAD: SEND to the new place
-                  │          ├──▶ 408 429 502 503 504, broken connection: PAUSE ─▶ SEND
+                  │          ├──▶ 408 429 500 502 503 504, broken connection: PAUSE ─▶ SEND
                   └──────────┘    anything else ─▶ FINISH                                              */
 #ifndef ENGINE_EXCHANGE_H
 #define ENGINE_EXCHANGE_H
@@ -34,7 +34,7 @@ struct exchange {
   bool renewable;     /* another token can be had after a 401 */
   bool token_only;    /* nothing is sent */
   bool repeatable;    /* see struct retry_attempt */
-  bool safe;          /* GET or HEAD: redirects within the origin are followed */
+  bool safe;          /* GET or HEAD: redirects within the origin are followed, and 500 is tried again */
   int max_attempts;
   int64_t deadline_ms; /* monotonic */
   /* The state. */

@@ -227,7 +227,7 @@ static void on_pause_over(void *owner) {
 
 /* Takes over the Location of a 3xx if it stays within the origin. */
 static bool resolve_redirect(struct flight *flight, int status) {
-  if (status < 300 || status >= 400) return false;
+  if (status < 300 || status >= 400 || status == 304) return false;
   size_t length;
   const char *location = transfer_header(&flight->job.transfer, "Location", &length);
   if (location == NULL) return false;

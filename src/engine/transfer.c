@@ -12,6 +12,7 @@
 
 #include "certificate.h"
 #include "clock.h"
+#include "headers.h"
 #include "proxy.h"
 #include "spare.h"
 #include "tls_rest.h"
@@ -112,20 +113,25 @@ static void forget_body(struct transfer *transfer) {
 static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
-  if (length > 6 && memcmp(line, "HTTP/", 5) == 0) {
+  bool is_trailer = transfer->headers_complete && !transfer->is_interim;
+  if (!is_trailer && length > 6 && memcmp(line, "HTTP/", 5) == 0) {
     /* A status line: what came before was a 100, or a proxy's. */
     if (transfer->connection != NULL && memcmp(line, "HTTP/1", 6) == 0) transfer->connection->is_in_turns = true;
+    const char *code = memchr(line, ' ', length);
+    transfer->is_interim = code != NULL && code + 1 < line + length && code[1] == '1';
     transfer->reply_headers.length = 0;
     forget_body(transfer);
     transfer->has_status = true;
     transfer->headers_complete = false;
     return length;
   }
-  if (line[0] == '\r' || line[0] == '\n') transfer->headers_complete = true;
-  if (transfer->reply_headers.length + length > LARGEST_HEADERS_BYTES) {
+  if (is_trailer) transfer->trailer_bytes += length;
+  if (transfer->reply_headers.length + (is_trailer ? transfer->trailer_bytes : length) > LARGEST_HEADERS_BYTES) {
     transfer->too_large = true;
     return 0;
   }
+  if (is_trailer) return length; /* its fields are none of the head's: nothing may rest on what comes behind the body */
+  if (line[0] == '\r' || line[0] == '\n') transfer->headers_complete = true;
   if (buffer_append(&transfer->reply_headers, line, length)) return length;
   transfer->no_memory = true;
   return 0;
@@ -135,14 +141,31 @@ static bool is_word(const char *value, size_t length, const char *word) {
   return length == strlen(word) && strncasecmp(value, word, length) == 0;
 }
 
-/* How the body comes that begins. */
+/* The names of the codings that there are (RFC 9110, section 8.4.1, and its registry), but for gzip's own. */
+static bool is_other_coding(const char *name, size_t length) {
+  static const char *const codings[] = {"deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip"};
+  for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
+    if (is_word(name, length, codings[i])) return true;
+  return false;
+}
+
+/* How the body comes that begins. Names that are no coding ("utf-8") are of no account. */
 static enum transfer_coding coding_of(struct transfer *transfer) {
-  size_t length;
-  const char *value = transfer_header(transfer, "Content-Encoding", &length);
-  if (value == NULL || length == 0 || is_word(value, length, "identity")) return CODING_NONE;
-  if (!is_word(value, length, "gzip") && !is_word(value, length, "x-gzip"))
-    transfer->body_failure = "the response has a content encoding that was not asked for";
-  return CODING_GZIP;
+  enum transfer_coding coding = CODING_NONE;
+  size_t length = 0;
+  for (const char *field = NULL; (field = headers_next(&transfer->reply_headers, "Content-Encoding", field, &length)) != NULL;) {
+    for (const char *name = field, *end = field + length; name < end;) {
+      while (name < end && (*name == ',' || *name == ' ' || *name == '\t')) name++;
+      size_t name_length = 0;
+      while (name + name_length < end && strchr(", \t", name[name_length]) == NULL) name_length++;
+      bool is_gzip = is_word(name, name_length, "gzip") || is_word(name, name_length, "x-gzip");
+      if (is_other_coding(name, name_length) || (is_gzip && coding == CODING_GZIP))
+        transfer->body_failure = "the response has a content encoding that was not asked for";
+      if (is_gzip) coding = CODING_GZIP;
+      name += name_length;
+    }
+  }
+  return coding;
 }
 
 /* Unpacks bytes of the body, as many as make at_once. After a failure the transfer is over, a member says why. */
@@ -400,7 +423,8 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->made = 0;
   transfer->is_stale = false;
   enter_connection(transfer, NULL);
-  transfer->has_status = transfer->headers_complete = false;
+  transfer->has_status = transfer->headers_complete = transfer->is_interim = false;
+  transfer->trailer_bytes = 0;
   transfer->too_large = transfer->no_memory = false;
   transfer->file_failure[0] = transfer->error_text[0] = '\0';
   transfer->reply_headers.length = 0;
@@ -431,22 +455,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
 /* ======================================================================== */
 
 const char *transfer_header(const struct transfer *transfer, const char *name, size_t *length) {
-  const char *found = NULL;
-  size_t name_length = strlen(name);
-  const char *line = transfer->reply_headers.data, *end = line == NULL ? NULL : line + transfer->reply_headers.length;
-  while (line < end) {
-    const char *line_end = memchr(line, '\n', (size_t)(end - line));
-    if (line_end == NULL) line_end = end;
-    if ((size_t)(line_end - line) > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0) {
-      const char *value = line + name_length + 1, *value_end = line_end;
-      while (value < value_end && (*value == ' ' || *value == '\t')) value++;
-      while (value_end > value && (value_end[-1] == '\r' || value_end[-1] == ' ' || value_end[-1] == '\t')) value_end--;
-      found = value;
-      *length = (size_t)(value_end - value);
-    }
-    line = line_end < end ? line_end + 1 : end;
-  }
-  return found;
+  return headers_last(&transfer->reply_headers, name, length);
 }
 
 /* What to do where no authority is known that vouches for the server. */
@@ -578,7 +587,8 @@ static struct transfer_end permanent_failure(enum call_error error, const char *
 }
 
 static struct transfer_end too_large(const struct transfer *transfer) {
-  if (!transfer->headers_complete) return permanent_failure(CALL_TOO_LARGE, "the response's headers do not end");
+  if (!transfer->headers_complete || transfer->trailer_bytes > 0)
+    return permanent_failure(CALL_TOO_LARGE, "the response's headers do not end");
   struct transfer_end end = permanent_failure(CALL_TOO_LARGE, "the response is larger than max_response_bytes");
   end.hint = "ask for less (top, select), or allow more: max_response_bytes";
   return end;
@@ -651,6 +661,30 @@ bool transfer_starts_anew(struct transfer *transfer, CURLcode result) {
   return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_stale ? 1L : 0L) == CURLE_OK;
 }
 
+/* What to do about a proxy that has refused to make the connection with this status; NULL: nothing is known. */
+static const char *hint_for_refusal(struct transfer *transfer, long status) {
+  static const struct {
+    long bit;
+    const char *name;
+  } methods[] = {{CURLAUTH_BASIC, "Basic"}, {CURLAUTH_DIGEST, "Digest"}, {CURLAUTH_NEGOTIATE, "Negotiate"}, {CURLAUTH_NTLM, "NTLM"}};
+  if (status >= 500) return "the proxy could not make the connection: check the host name in base_url, and whether the proxy may reach it";
+  if (status != 407) return "the proxy does not allow this connection: ask who runs it, or name the host in NO_PROXY";
+  long offered = 0;
+  char names[64] = "";
+  curl_easy_getinfo(transfer->easy, CURLINFO_PROXYAUTH_AVAIL, &offered);
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+    if ((offered & methods[i].bit) == 0) continue;
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", names[0] == '\0' ? "" : ", ", methods[i].name);
+  }
+  if (names[0] != '\0' && (offered & (long)CURLAUTH_BASIC) == 0)
+    snprintf(transfer->hint_text, sizeof transfer->hint_text, "the proxy asks for %s, which is not known here: only Basic is", names);
+  else
+    snprintf(transfer->hint_text, sizeof transfer->hint_text,
+             "the proxy asks for a user and password%s%s%s: proxy = \"http://user:password@host:port\"", names[0] == '\0' ? "" : " (it offers ",
+             names, names[0] == '\0' ? "" : ")");
+  return transfer->hint_text;
+}
+
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
   if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
@@ -696,10 +730,9 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
   else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
   else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (transfer->starts == 0 && proxy_status >= 400 && proxy_status < 500) {
-    end.outcome = RETRY_PERMANENT;
-    end.hint = proxy_status == 407 ? "the proxy asks for a user and password: proxy = \"http://user:password@host:port\""
-                                   : "the proxy does not allow this connection: ask who runs it, or name the host in NO_PROXY";
+  if (transfer->starts == 0 && proxy_status >= 400) {
+    if (proxy_status < 500) end.outcome = RETRY_PERMANENT;
+    end.hint = hint_for_refusal(transfer, proxy_status);
   }
   return end;
 }

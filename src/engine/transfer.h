@@ -66,6 +66,8 @@ struct transfer {
   bool *has_started;          /* set to true at each of these: see loop_turn */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
+  bool is_interim;            /* they are of a 1xx: others follow */
+  size_t trailer_bytes;       /* of the fields behind the body, which are dropped */
   bool too_large;
   bool no_memory;
   char file_failure[256];     /* why a file of the body cannot be read, "" if it can; error_text is libcurl's */

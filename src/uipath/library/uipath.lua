@@ -290,6 +290,11 @@ function uipath.odata.date(t) end
 ---@return table literal
 function uipath.odata.enum(s) end
 
+---An Int64 for a filter or key, beyond 2^53 too: LuaJIT has such an id as a string of its digits, which a filter would put in quotes.
+---@param s string|integer
+---@return table literal
+function uipath.odata.integer(s) end
+
 ---`(5)`, `('O''Brien')`: ready for a path.
 ---@param value any
 ---@param ... any
