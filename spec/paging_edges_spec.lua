@@ -278,6 +278,18 @@ describe("a walk", function()
     assert.is_true(#server.asked() < 100)
   end)
 
+  it("ends with an error where less than half of what is counted comes", function()
+    local client = client_for {
+      { match = "skip=", body = page(1, 0) },
+      { match = "odata/Few", body = page(1, 4, { ["@odata.count"] = 9 }) },
+      { match = "odata/Half", body = page(1, 4, { ["@odata.count"] = 8 }) },
+    }
+    local number, err = walk(client, "odata/Few")
+    assert.equal(4, number)
+    assert.matches("counts 9 rows, and sends no more than 4", err.message)
+    assert.same({ 4 }, { walk(client, "odata/Half") })
+  end)
+
   describe("of the audit log", function()
     local routes = {
       { match = "before=2", body = {
