@@ -138,6 +138,11 @@ local function hint_of(err, value, scope, folder)
     return "the service does not understand the query options: check the names in filter, select, expand and orderby"
   end
   if err.kind == "redirect" then return redirect_hint(err) end
+  if err.status == 404 then
+    local found, hints = pcall(require, "uipath.hints")
+    local hint = found and hints.not_found(err)
+    if hint then return hint end
+  end
   if type(err.body) == "string" and err.body:find("^%s*<!?[%a]") and err.status == 404 then
     return "check base_url, organization and tenant"
   end

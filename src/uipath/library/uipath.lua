@@ -118,6 +118,8 @@ local uipath = {}
 ---@field permissions? string what the role of the application must allow
 ---@field parameters uipath.Parameter[]
 ---@field folder boolean whether it works in a folder
+---@field removed? string since when Automation Cloud no longer has it: "2025-09", "2026-04-30"
+---@field instead? string what there is instead
 ---@field body? "json"|"multipart"
 
 ---@alias uipath.ErrorKind

@@ -83,7 +83,7 @@ local function load_templates()
   if templates then return end
   templates = {}
   for _, row in ipairs(uipath.endpoints()) do
-    templates[#templates + 1] = { method = row.method, segments = segments_of(row.path) }
+    if not row.removed then templates[#templates + 1] = { method = row.method, segments = segments_of(row.path) } end
   end
 end
 

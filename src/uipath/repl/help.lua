@@ -42,6 +42,8 @@ function help.describe(rows)
   local styles, lines = style.new(), {}
   for _, row in ipairs(rows) do
     lines[#lines + 1] = styles.bold(row.method .. " " .. row.path)
+    add(lines, "removed", row.removed and row.removed .. ", from Automation Cloud")
+    add(lines, "instead", row.instead)
     add(lines, "scopes", row.scopes or (row.oauth and "not published" or "none: not open to external applications"))
     add(lines, "permissions", row.permissions)
     add(lines, "path", parameters_text(row, "path"))
