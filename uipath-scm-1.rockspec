@@ -124,6 +124,7 @@ build = {
     ["uipath.repl.editor"] = "src/uipath/repl/editor.lua",
     ["uipath.repl.evaluate"] = "src/uipath/repl/evaluate.lua",
     ["uipath.repl.help"] = "src/uipath/repl/help.lua",
+    ["uipath.repl.names"] = "src/uipath/repl/names.lua",
     ["uipath.repl.prompt"] = "src/uipath/repl/prompt.lua",
     ["uipath.repl.show"] = "src/uipath/repl/show.lua",
     ["uipath.repl.waiting"] = "src/uipath/repl/waiting.lua",

@@ -303,18 +303,21 @@ function uipath.odata.key(value, ...) end
 ---@class uipath.Client
 local Client = {}
 
+---Reads what is at a path: an object, or a page of a list.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response or, where value is nil, the error
 function Client:get(path, options) end
 
+---Deletes what is at a path.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response
 function Client:delete(path, options) end
 
+---Sends a body to a path, to make something or to have something done.
 ---@param path string
 ---@param body? any a table (sent as JSON), a string, uipath.multipart or uipath.file
 ---@param options? uipath.CallOptions
@@ -322,6 +325,7 @@ function Client:delete(path, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:post(path, body, options) end
 
+---Replaces what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -329,6 +333,7 @@ function Client:post(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:put(path, body, options) end
 
+---Changes what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -336,6 +341,7 @@ function Client:put(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:patch(path, body, options) end
 
+---A call with any method; a body goes into the options.
 ---@param method string
 ---@param path string
 ---@param options? uipath.CallOptions
@@ -372,12 +378,14 @@ function Client:each(path, options) end
 ---@return fun(): table[]?, integer?
 function Client:pages(path, options) end
 
+---All rows of a collection as one list.
 ---@param path string
 ---@param options? uipath.PagingOptions
 ---@return table[]? rows
 ---@return uipath.Error? err
 function Client:collect(path, options) end
 
+---The number of rows that `each` would go through.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return integer? count
