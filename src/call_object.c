@@ -580,10 +580,18 @@ static int internal_select(lua_State *L) {
   return 1;
 }
 
+/* check(client, path [, options]): raises what a GET of them would raise for the caller's mistakes; nothing is sent */
+static int internal_check(lua_State *L) {
+  client_check(L, 1);
+  lua_settop(L, 3);
+  new_request(L, kept_results, "GET", 2, 3, 0);
+  return 0;
+}
+
 void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"start", internal_start},     {"begin", internal_begin},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
-      {"fetch", internal_fetch},
+      {"fetch", internal_fetch},     {"check", internal_check},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
       {"state", internal_state},     {"notify", internal_notify},   {"subscribe", internal_subscribe},

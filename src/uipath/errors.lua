@@ -47,6 +47,11 @@ local function hint_of(err, value, scope, folder)
   end
   local allowed = err.status == 405 and err.headers and err.headers.allow
   if allowed and allowed:find "%a" then return "this path takes " .. allowed:sub(1, 100) end
+  if err.status == 404 then
+    local found, hints = pcall(require, "uipath.hints")
+    local hint = found and hints.not_found(err)
+    if hint then return hint end
+  end
   if err.status == 404 and err.body == nil then return "no such path, or no such tenant: case counts" end
 end
 

@@ -118,6 +118,8 @@ local uipath = {}
 ---@field permissions? string what the role of the application must allow
 ---@field parameters uipath.Parameter[]
 ---@field folder boolean whether it works in a folder
+---@field removed? string since when Automation Cloud no longer has it: "2025-09", "2026-04-30"
+---@field instead? string what there is instead
 ---@field body? "json"|"multipart"
 
 ---@alias uipath.ErrorKind
@@ -308,18 +310,21 @@ function uipath.odata.key(value, ...) end
 ---@class uipath.Client
 local Client = {}
 
+---Reads what is at a path: an object, or a page of a list.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response or, where value is nil, the error
 function Client:get(path, options) end
 
+---Deletes what is at a path.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response
 function Client:delete(path, options) end
 
+---Sends a body to a path, to make something or to have something done.
 ---@param path string
 ---@param body? any a table (sent as JSON), a string, uipath.multipart or uipath.file
 ---@param options? uipath.CallOptions
@@ -327,6 +332,7 @@ function Client:delete(path, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:post(path, body, options) end
 
+---Replaces what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -334,6 +340,7 @@ function Client:post(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:put(path, body, options) end
 
+---Changes what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -341,6 +348,7 @@ function Client:put(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:patch(path, body, options) end
 
+---A call with any method; a body goes into the options.
 ---@param method string
 ---@param path string
 ---@param options? uipath.CallOptions
@@ -377,12 +385,14 @@ function Client:each(path, options) end
 ---@return fun(): table[]?, integer?
 function Client:pages(path, options) end
 
+---All rows of a collection as one list.
 ---@param path string
 ---@param options? uipath.PagingOptions
 ---@return table[]? rows
 ---@return uipath.Error? err
 function Client:collect(path, options) end
 
+---The number of rows that `each` would go through.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return integer? count
