@@ -150,9 +150,10 @@ static void read_ends(struct loop *loop) {
 
 void loop_turn(struct loop *loop) {
   int running;
-  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
-     transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
-     good. So they are all run once more. */
+  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has
+     come meanwhile for other transfers without running them (seen with 7.88.1, HTTP/2): the socket
+     has nothing more to tell then, and poll would wait for good. So they are all run once more,
+     which goes through all of them and costs the more the more there are. */
   bool has_long_one = loop->packed != NULL && loop->packed->transfer.gunzip.begun;
   /* What has come is passed on before more is read; between the pieces of a long one the network goes on. */
   loop->has_started = loop->packed == NULL || has_long_one;

@@ -91,10 +91,14 @@ static int on_send(void *user, char *peer_ip, char *local_ip, int peer_port, int
   struct transfer *transfer = user;
   const struct connection_ends ends = {.local_ip = local_ip, .peer_ip = peer_ip, .local_port = local_port, .peer_port = peer_port};
   transfer->is_refused = was_refused(transfer);
-  *transfer->has_started = true;
-  if (transfer->starts > 0 && !transfer->repeatable && !transfer->is_refused) return CURL_PREREQFUNC_ABORT;
+  struct connection *connection = connections_find(transfer->connections, &ends);
+  if (connection == NULL || !connection->is_in_turns) *transfer->has_started = true;
+  if (transfer->starts > 0 && !transfer->repeatable && !transfer->is_refused) {
+    connection_release(connection);
+    return CURL_PREREQFUNC_ABORT;
+  }
   bool kept = is_kept(transfer);
-  enter_connection(transfer, connections_find(transfer->connections, &ends));
+  enter_connection(transfer, connection);
   transfer->is_stale = kept && is_spoilt(transfer);
   if (transfer->is_stale) return CURL_PREREQFUNC_ABORT;
   if (transfer->is_refused) transfer->refusals++;

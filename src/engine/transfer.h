@@ -63,7 +63,8 @@ struct transfer {
   bool is_stale;              /* it was not sent, as the kept connection has something to read */
   int starts;                 /* how often libcurl began to send it */
   int64_t start_ms;           /* clock_monotonic_ms of the last of these */
-  bool *has_started;          /* set to true at each of these: see loop_turn */
+  bool *has_started;          /* set to true at each of these that others may share the connection
+                                 of, as HTTP/1.x is not known to be spoken there: see loop_turn */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
   bool is_interim;            /* they are of a 1xx: others follow */
