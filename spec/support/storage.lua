@@ -9,6 +9,7 @@ local storage = {}
 
 local SERVER = [[
     client_max_body_size 0;
+    large_client_header_buffers 4 64k;
     client_body_buffer_size 1m;
     lua_socket_log_errors off;
     location /blob/ { content_by_lua_block { require("spec.support.storage_host").blob() } }

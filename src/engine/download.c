@@ -243,7 +243,10 @@ void download_finish(struct download *download, const struct transfer *transfer,
     else end_with(end, began ? RETRY_BROKEN : RETRY_PERMANENT, CALL_NETWORK, download->mismatch);
     return;
   }
-  if (!responded || download->place != DOWNLOAD_IN_FILE || end->status < 200 || end->status >= 300) return;
+  if (!responded || end->status < 200 || end->status >= 300) return;
+  /* There is nothing to look at. */
+  if (transfer->reply_body.length == 0) download->place = DOWNLOAD_IN_FILE;
+  if (download->place != DOWNLOAD_IN_FILE) return;
   if (download->total >= 0 && download->sink.length < download->total) {
     end_with(end, RETRY_BROKEN, CALL_NETWORK, "the server sent only a part of the file");
   } else if (download->total >= 0 && download->sink.length > download->total) {

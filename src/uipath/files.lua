@@ -58,7 +58,7 @@ local function new_work(client, options, what)
   if work.on_progress ~= nil and type(work.on_progress) ~= "function" then internal.raise("on_progress must be a function") end
   local total = options.total_timeout
   if total ~= nil then
-    if type(total) ~= "number" or not (total > 0) then internal.raise("total_timeout must be a number of seconds above 0") end
+    if type(total) ~= "number" or total ~= total or total <= 0 then internal.raise("total_timeout must be a number of seconds above 0") end
     work.ends_at = internal.now() + total
   end
   if options.headers ~= nil and type(options.headers) ~= "table" then
@@ -179,7 +179,9 @@ end
 
 -- Raises where the user gave an access object with options that only a path understands.
 local function check_access_options(work, object)
-  if type(member(object, "Uri")) ~= "string" then internal.raise("an access object must have a Uri, as GetReadUri and GetWriteUri give it") end
+  if type(member(object, "Uri")) ~= "string" then
+    internal.raise("an access object must have a Uri, as GetReadUri and GetWriteUri give it")
+  end
   for _, name in ipairs(FOR_PATHS) do
     if work.options[name] ~= nil then internal.raise(("'%s' is for a path: an access object's address is complete"):format(name)) end
   end
@@ -234,7 +236,7 @@ local function fetch_path(work, download, path)
   options.headers = copy_of(options.headers or {})
   if not name_in(options.headers, "accept") then options.headers.Accept = "application/json, */*" end
   local value, response = send(work, "GET", path, options, nil, { download = download, looks = true })
-  if type(value) ~= "string" then return value == true and 0 or value, response end
+  if type(value) ~= "string" then return value, response end
   -- The answer is JSON, and short.
   local object = uipath.json.decode(value)
   if is_access(object) then return fetch(work, download, object, path) end
@@ -310,8 +312,8 @@ end
 -- The method of a path that takes the bytes itself.
 local function check_method(method)
   local ok, upper = pcall(internal.method, method)
-  if not ok or not (upper == "PUT" or upper == "POST" or upper == "PATCH") then internal.raise("method must be \"PUT\", \"POST\" or \"PATCH\"") end
-  return upper
+  if ok and VERBS.upload[upper] == true then return upper end
+  internal.raise("method must be \"PUT\", \"POST\" or \"PATCH\"")
 end
 
 ---Sends a file, or a string, to where it is to be stored.
