@@ -1,6 +1,7 @@
 -- client:download and client:upload: what they ask for, and where the bytes go. What can break is in files_faults_spec.lua.
 
 local assert = require "luassert"
+local nginx = require "spec.support.nginx"
 local storage = require "spec.support.storage"
 local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
@@ -171,7 +172,8 @@ describe("the file", function()
   end)
 
   it("is what a symbolic link leads to, over several, and where there is nothing yet", function()
-    tenant.shell(("cd %s && mkdir d && echo before >d/file && ln -s d/file one && ln -s %s/one two && ln -s d/new three"):format(folder, folder))
+    tenant.shell(("cd %s && mkdir d && echo before >d/file && ln -s d/file one && ln -s %s/one two && ln -s d/new three")
+      :format(folder, folder))
     assert(client:download(host.object(new_key(), { size = 10 }), folder .. "/two"))
     assert.is_true(read(folder .. "/d/file") == storage.content(10))
     assert(client:download(host.object(new_key(), { size = 20 }), folder .. "/three"))
@@ -299,7 +301,7 @@ describe("an access object", function()
       faults.size = nil
       show(other:upload(host.path(new_key(), faults, { verb = "PUT" }), "x"))
     end
-    show(other:download(host.object(new_key(), { size = 10, sig = secret .. "1" }, { Uri = "http://localhost:1/x?sig=" .. secret }), folder .. "/a"))
+    show(other:download({ Uri = "http://localhost:1/x?sig=" .. secret, Verb = "GET" }, folder .. "/a"))
     show(other:download({ Uri = "http://example.com/x?sig=" .. secret, Verb = "GET" }, folder .. "/a"))
     show(other:download({ Uri = "ftp://example.com/x?sig=" .. secret, Verb = "GET" }, folder .. "/a"))
     local count = 0
@@ -340,7 +342,8 @@ describe("an access object", function()
   it("over plain http beyond the loopback, or for the other direction, or that is broken, is a usage error", function()
     local object = host.object(new_key(), { size = 10 })
     local rows = {
-      { { Uri = "http://example.com/a?x" }, "https://" }, { { Uri = "file:///etc/passwd" }, "address" }, { { Uri = "https://u:p@example.com/" }, "address" },
+      { { Uri = "http://example.com/a?x" }, "https://" }, { { Uri = "file:///etc/passwd" }, "address" },
+      { { Uri = "https://u:p@example.com/" }, "address" },
       { { Uri = object.Uri .. "#a" }, "#" }, { { Uri = object.Uri .. "\r\nX: y" }, "control" }, { { Verb = "PUT" }, "Verb" },
       { { Verb = "TRACE" }, "Verb" }, { { Headers = { Keys = { "A\r\nB" }, Values = { "c" } } }, "Headers" },
       { { Headers = { Keys = { "A" }, Values = { "b\nC: d" } } }, "Headers" }, { { Headers = "x" }, "Headers" },
@@ -495,5 +498,47 @@ describe("a foreign URL", function()
     local bytes, err = client:download("https://example.com/a", folder .. "/a")
     assert.is_nil(bytes)
     assert.equal("usage", err.kind)
+  end)
+end)
+
+describe("inside nginx", function()
+  assert(os.execute("env -u LUA_PATH -u LUA_CPATH make -s LUA=luajit SANITIZE= module"), "the build for LuaJIT failed")
+
+  it("downloads and uploads let the worker serve others, and end with their requests", function()
+    tenant.shell("chmod 777 " .. folder)
+    local key = new_key()
+    local server = nginx.start {
+      init_worker = ([[
+        uipath = require "uipath"
+        client = uipath.connect { organization = "acme", tenant = "T", base_url = %q, access_token = "abc" }
+      ]]):format(host.base_url),
+      server = ([[
+        location /download { content_by_lua_block {
+          local told
+          local bytes, err = client:download(%q, %q .. "/" .. ngx.var.arg_n, { on_progress = function(done) told = done end })
+          ngx.say(bytes or tostring(err), " ", told)
+        } }
+        location /upload { content_by_lua_block {
+          ngx.say(tostring(client:upload({ Uri = %q, Verb = "PUT" }, uipath.file(%q .. "/1"))))
+        } }
+        location /stalled { content_by_lua_block {
+          client:download({ Uri = %q }, %q .. "/stalled")
+        } }
+      ]]):format(host.path(key, { size = 100000, pause = 0.5 }), folder, host.blob(new_key(), {}), folder,
+        host.blob(new_key(), { size = 1000, cuts = "500", stalls = "yes" }), folder),
+    }
+    finally(function() server:stop() end)
+    local seconds = tenant.timed(function() assert.same({ [200] = 30 }, server:get_many("/download", 30)) end)
+    assert.is_true(seconds < 15, seconds) -- one after the other they would take that
+    assert.equal(30, #names())
+    for n = 1, 30 do assert.is_true(read(folder .. "/" .. n) == storage.content(100000)) end
+    local status, body = server:get("/download?n=a")
+    assert.same({ 200, "100000 100000\n" }, { status, body })
+    assert.same({ 200, "true\n" }, { server:get "/upload" })
+    -- One that is given up by its own client leaves nothing.
+    tenant.shell(("curl -s -m 0.3 %s/stalled"):format(server.url))
+    assert.same({ 200, "pong" }, { server:get "/ping" })
+    assert.equal(31, #names())
+    assert.is_nil(server:log():find("[error]", 1, true), server:log())
   end)
 end)

@@ -9,6 +9,8 @@ local PIECE = 2 ^ 18
 
 -- What was asked for, by the key in the path.
 local seen = {}
+-- How often, by key and signature.
+local uses = {}
 
 -- The bytes of version 1, 2, … of every file, over and over. The spec makes the same.
 local blocks = {}
@@ -97,6 +99,7 @@ local function get(arguments, request, number)
   request.first, request.status = first, status
   return answer(status, headers, function(socket)
     local at = first
+    if arguments.pause then ngx.sleep(tonumber(arguments.pause)) end
     while at < last do
       local next_at = math.min(at + PIECE, last)
       local bytes = host.content(version, at, next_at)
@@ -121,6 +124,7 @@ local function put(arguments, request)
   request.length = left
   if tonumber(arguments.reads) then left = tonumber(arguments.reads) end -- then it breaks
   while left > 0 do
+    if arguments.slow then ngx.sleep(0.05) end
     local bytes = socket:receive(math.min(left, PIECE))
     if not bytes then break end
     left = left - #bytes
@@ -142,12 +146,8 @@ function host.blob()
   -- Each signature serves so many times.
   local signature = tonumber((arguments.sig or ""):match "(%d+)$")
   if arguments.uses and signature then
-    local used = (seen[key].uses or {})[signature] or 0
-    seen[key].uses = seen[key].uses or {}
-    seen[key].uses[signature] = used + 1
-    if used >= tonumber(arguments.uses) then
-      status = 403
-    end
+    uses[key .. signature] = (uses[key .. signature] or 0) + 1
+    if uses[key .. signature] > tonumber(arguments.uses) then status = 403 end
   end
   if status and status ~= 200 then
     if status == 302 then return answer(302, { Location = "/blob/" .. key .. "-elsewhere?size=5", ["Content-Length"] = 0 }, "") end
