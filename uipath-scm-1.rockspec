@@ -87,6 +87,7 @@ build = {
     ["uipath.cli"] = "src/uipath/cli.lua",
     ["uipath.cli.calls"] = "src/uipath/cli/calls.lua",
     ["uipath.cli.connection"] = "src/uipath/cli/connection.lua",
+    ["uipath.cli.files"] = "src/uipath/cli/files.lua",
     ["uipath.cli.lookups"] = "src/uipath/cli/lookups.lua",
     ["uipath.cli.options"] = "src/uipath/cli/options.lua",
     ["uipath.cli.progress"] = "src/uipath/cli/progress.lua",
