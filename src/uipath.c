@@ -6,6 +6,7 @@
 #include "call_object.h"
 #include "client.h"
 #include "error.h"
+#include "file_request.h"
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
@@ -63,7 +64,7 @@ static int preload(lua_State *L) {
   /* What these load themselves (the catalogue's data, paging's envelopes, nginx's half in nginx) comes
      along. The prompt, the command and the sandbox are not for hosts. */
   static const char *const modules[] = {
-      "uipath.catalogue",  "uipath.concurrency", "uipath.failure",     "uipath.functions",
+      "uipath.catalogue",  "uipath.concurrency", "uipath.failure",     "uipath.files",      "uipath.functions",
       "uipath.hints",      "uipath.paging",      "uipath.profile",     "uipath.store",
       "uipath.store.file", "uipath.store.redis", "uipath.store.shared_dict", "uipath.token",
       "uipath.token_store",
@@ -84,6 +85,7 @@ static int open_internal(lua_State *L) {
   call_add_internals(L);
   client_add_internals(L);
   error_add_internals(L);
+  file_request_add_internals(L);
   one_line_add_internals(L);
   request_add_internals(L);
   suggest_add_internals(L);
