@@ -42,6 +42,7 @@ build = {
         "src/engine/notify.c",
         "src/engine/pace.c",
         "src/engine/pipe_signal.c",
+        "src/engine/poll_few.c",
         "src/engine/proxy.c",
         "src/engine/retry.c",
         "src/engine/sha256.c",

@@ -22,6 +22,8 @@
 #define BUCKETS 1024
 #define LONGEST_QUESTION 48
 #define EVENTS_AT_ONCE 64
+/* How long no connection is taken after the process had no descriptor for one. */
+#define REST_MS 50
 
 struct notify {
   int epoll;
@@ -29,6 +31,7 @@ struct notify {
   int file;                    /* of the socket, whose name is gone: it is reached by this descriptor */
   char address[48];
   struct timers *timers;       /* the driver's */
+  struct timer rest;           /* while no connection is taken */
   struct notify_waiter *waiters; /* all connections */
   struct notify_waiter *ready, **ready_end; /* those to be answered, by next_of_call, in their order */
   pthread_mutex_t mutex;       /* guards the rest */
@@ -91,10 +94,24 @@ static bool watch(const struct notify *notify, int descriptor, struct notify_wai
   return epoll_ctl(notify->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+/* Takes connections again. */
+static void on_rested(void *owner) {
+  struct notify *notify = owner;
+  if (!watch(notify, notify->listener, NULL)) timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS);
+}
+
+/* Where a connection waits that cannot be taken, epoll would report it without end. It is left waiting
+   for a while instead. */
+static void rest(struct notify *notify) {
+  if (timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS))
+    epoll_ctl(notify->epoll, EPOLL_CTL_DEL, notify->listener, NULL);
+}
+
 struct notify *notify_open(struct timers *timers) {
   struct notify *notify = calloc(1, sizeof *notify);
   if (notify == NULL) return NULL;
   notify->timers = timers;
+  notify->rest = (struct timer){.expired = on_rested, .owner = notify};
   notify->ready_end = &notify->ready;
   notify->listener = notify->file = -1;
   pthread_mutex_init(&notify->mutex, NULL);
@@ -112,6 +129,7 @@ void notify_close(struct notify *notify) {
     next = waiter->next;
     close_waiter(waiter);
   }
+  timers_clear(notify->timers, &notify->rest);
   if (notify->epoll >= 0) close(notify->epoll);
   if (notify->listener >= 0) close(notify->listener);
   if (notify->file >= 0) close(notify->file);
@@ -264,6 +282,11 @@ static bool is_own(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
 }
 
+/* Whether accept has failed for a reason that the next connection will meet, too. */
+static bool is_lasting(int failure) {
+  return failure == EMFILE || failure == ENFILE || failure == ENOBUFS || failure == ENOMEM;
+}
+
 static void accept_all(struct notify *notify) {
   for (int socket; (socket = accept4(notify->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
     struct notify_waiter *waiter = is_own(socket) ? calloc(1, sizeof *waiter) : NULL;
@@ -280,6 +303,7 @@ static void accept_all(struct notify *notify) {
     if (waiter->next != NULL) waiter->next->previous = waiter;
     notify->waiters = waiter;
   }
+  if (is_lasting(errno)) rest(notify);
 }
 
 /* Reads what a connection brings, and closes it when it is over or makes no sense. */
