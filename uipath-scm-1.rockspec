@@ -47,6 +47,7 @@ build = {
         "src/engine/origin.c",
         "src/engine/pace.c",
         "src/engine/pipe_signal.c",
+        "src/engine/poll_few.c",
         "src/engine/proxy.c",
         "src/engine/retry.c",
         "src/engine/sha256.c",
