@@ -108,6 +108,7 @@ build = {
     ["uipath.paging"] = "src/uipath/paging.lua",
     ["uipath.profile"] = "src/uipath/profile.lua",
     ["uipath.recipes"] = "src/uipath/recipes.lua",
+    ["uipath.recipes.assets"] = "src/uipath/recipes/assets.lua",
     ["uipath.recipes.bulk"] = "src/uipath/recipes/bulk.lua",
     ["uipath.recipes.find"] = "src/uipath/recipes/find.lua",
     ["uipath.recipes.folders"] = "src/uipath/recipes/folders.lua",
