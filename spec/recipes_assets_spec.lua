@@ -130,7 +130,7 @@ describe("client.assets", function()
     local row = select(3, folder.assets:credential "SapLogin")
     -- One user's own password is in the asset, and read back empty.
     local own = { UserId = 11, ValueType = "Credential", CredentialUsername = "u", CredentialPassword = "", Id = 1 }
-    local log = steps.run(function() return folder.assets:set(row.Id, { username = "robot", password = "new" }) end, 1, function(send)
+    local log = steps.run(function() return folder.assets:set(row.Id, { username = "robot", password = "new" }) end, 2, function(send)
       local asset = send()
       asset.UserValues = { own }
       return asset
