@@ -13,7 +13,7 @@ local recipes = {}
 ---@field options? table<string, { [1]: string|string[], [2]: string }> its own ones: type (or the words that are allowed) and one line
 ---@field paging? boolean whether it takes all the options of client:each
 ---@field waits? boolean whether `timeout` is its own, for the whole wait: each request has the client's
----@field folder? boolean whether it needs a folder
+---@field folder? boolean|fun(first: any): boolean whether it needs a folder; of some the first argument tells
 ---@field tenant? boolean whether it sends no folder
 ---@field iterates? boolean whether it gives an iterator, which raises what goes wrong
 ---@field calls table[] the requests that it may make: { method, path }, for the scopes
@@ -213,7 +213,9 @@ local function choose_folder(client, method, call, first)
   -- Of a list each has its own folder.
   local row = type(first) == "table" and first.Id == nil and first[1] or first
   call.folder = recipes.folder_of(row) or call.folder
-  if not method.folder or call.folder or names_folder(call.headers) then return nil end
+  local needed = method.folder
+  if type(needed) == "function" then needed = needed(first) end
+  if not needed or call.folder or names_folder(call.headers) then return nil end
   if call.folder == nil and internal.option(client, "folder") then return nil end
   return internal.error("usage", "it works in a folder, and none is named",
     { hint = 'give one: { folder = "Shared" }, or client:folder("Shared"); in the shell --folder Shared' })

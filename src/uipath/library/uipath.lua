@@ -73,6 +73,21 @@ local uipath = {}
 ---@field idempotent? boolean POST and PATCH may be sent again
 ---@field level? "organization"|"tenant" where the service's name does not say it
 
+---`timeout` is seconds without progress here.
+---@class uipath.FileOptions : uipath.CallOptions
+---@field total_timeout? number seconds for the whole, default: no limit
+---@field on_progress? fun(done: integer, total: integer?) bytes; `done` falls back where it has to begin anew
+
+---@class uipath.UploadOptions : uipath.FileOptions
+---@field method? "PUT"|"POST"|"PATCH" of a path that takes the bytes itself
+
+---Where a storage has a file, as GetReadUri, GetWriteUri and their like give it.
+---@class uipath.Access
+---@field Uri string
+---@field Verb? string
+---@field RequiresAuth? boolean
+---@field Headers? { Keys: string[], Values: string[] }
+
 ---@class uipath.PagingOptions : uipath.CallOptions
 ---@field page_size? integer rows a request, lowered to the service's cap (QueueItems and Test Manager 100, else 1000)
 ---@field limit? integer rows in all; `top` means the same
@@ -381,6 +396,24 @@ function Client:collect(path, options) end
 ---@return integer? count
 ---@return uipath.Error? err
 function Client:count(path, options) end
+
+---Streams a file into one of this machine, by way of a temporary one: what was there before stays until all has come. A connection that
+---breaks is taken up where it broke. Where the answer of a path is an access object, that is followed, without our token.
+---@param source string|uipath.Access
+---@param file string its path
+---@param options? uipath.FileOptions
+---@return integer? bytes
+---@return uipath.Response|uipath.Error response
+function Client:download(source, file, options) end
+
+---Streams a file (or a string) to where it is to be stored: an access object, a path that answers GET with one, or, with
+---`options.method`, a path that takes the bytes itself.
+---@param target string|uipath.Access
+---@param body string|table a string or uipath.file
+---@param options? uipath.UploadOptions
+---@return true? done
+---@return uipath.Response|uipath.Error response
+function Client:upload(target, body, options) end
 
 ---What is known of the current token, fetched if need be; no secret.
 ---@return uipath.TokenDescription?

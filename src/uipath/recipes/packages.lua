@@ -7,7 +7,7 @@ local lost = require "uipath.recipes.lost"
 local shared = require "uipath.recipes.shared"
 local uipath = require "uipath"
 
-local with, failure, value = shared.with, shared.failure, shared.value
+local with, failure = shared.with, shared.failure
 
 local FEED = "api/PackageFeeds/GetFolderFeed"
 local PACKAGES = "odata/Processes"
