@@ -98,6 +98,7 @@ build = {
     ["uipath.files"] = "src/uipath/files.lua",
     ["uipath.functions"] = "src/uipath/functions.lua",
     ["uipath.hints"] = "src/uipath/hints.lua",
+    ["uipath.library.recipes"] = "src/uipath/library/recipes.lua",
     ["uipath.library.uipath"] = "src/uipath/library/uipath.lua",
     ["uipath.nginx"] = "src/uipath/nginx.lua",
     ["uipath.output"] = "src/uipath/output.lua",
