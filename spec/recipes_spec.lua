@@ -61,6 +61,23 @@ describe("recipes", function()
     assert.is_truthy(message:find("did you mean 'jobs.run'?", 1, true))
   end)
 
+  it("tell after a 403 what all of their requests need", function()
+    local poor = uipath.connect(tenant.options(sandbox, { scope = "OR.Execution.Read" })):folder "Shared"
+    local job, err = poor.jobs:run "Payroll Check"
+    assert.is_nil(job)
+    assert.equal("forbidden", err.kind)
+    assert.is_truthy(err.hint:find("needs OR.Jobs or OR.Jobs.Write", 1, true), err.hint)
+    assert.is_truthy(err.hint:find("all of jobs:run needs OR.Execution.Read OR.Jobs", 1, true), err.hint)
+  end)
+
+  it("use a queue in the folder that it says", function()
+    local log = steps.run(function()
+      return client.exports:save("QueueItems", "/dev/null", { queue = { Id = 6001, OrganizationUnitId = 2001 }, timeout = 0 })
+    end)
+    assert.equal("timeout", log.results[2].kind)
+    assert.equal(2001, log[1].options.folder)
+  end)
+
   it("are loaded by preload", function()
     local output = tenant.run(tenant.options(sandbox), [[
       uipath.preload()

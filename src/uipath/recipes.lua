@@ -204,15 +204,17 @@ function recipes.folder_of(row)
   return type(id) == "number" and id > 0 and id or nil
 end
 
--- Sets the folder of the requests; gives an error where one is needed and there is none.
-local function choose_folder(client, method, call, first)
+-- Sets the folder of the requests; gives an error where one is needed and there is none. The thing that says its folder is the first
+-- argument, or the queue of an export.
+local function choose_folder(client, method, options, first)
+  local call = options.call
   if method.tenant then
     call.folder = false
     return nil
   end
   -- Of a list each has its own folder.
   local row = type(first) == "table" and first.Id == nil and first[1] or first
-  call.folder = recipes.folder_of(row) or call.folder
+  call.folder = recipes.folder_of(row) or recipes.folder_of(options.queue) or call.folder
   local needed = method.folder
   if type(needed) == "function" then needed = needed(first) end
   if not needed or call.folder or names_folder(call.headers) then return nil end
@@ -221,9 +223,20 @@ local function choose_folder(client, method, call, first)
     { hint = 'give one: { folder = "Shared" }, or client:folder("Shared"); in the shell --folder Shared' })
 end
 
-local function results(method, value, ...)
-  if value == nil and method.iterates then error((...), 0) end
-  return value, ...
+-- A 403 tells what one request needs. Who is to be given it wants to know what all of them need.
+local function add_scopes(group, method, err)
+  if type(err) ~= "table" or err.status ~= 403 then return end
+  local scopes = require("uipath").scopes_for(method.calls)
+  if not scopes or #scopes == 0 then return end
+  local words = ("all of %s:%s needs %s"):format(group.name, method.name, table.concat(scopes, " "))
+  err.hint = err.hint and ("%s; %s"):format(err.hint, words) or words
+end
+
+local function results(group, method, value, ...)
+  if value ~= nil then return value, ... end
+  add_scopes(group, method, (...))
+  if method.iterates then error((...), 0) end
+  return nil, ...
 end
 
 local function invoke(group, method, client, ...)
@@ -231,10 +244,10 @@ local function invoke(group, method, client, ...)
   local arguments = { ... }
   check_arguments(group, method, select("#", ...), arguments)
   local options = read_options(group, method, arguments[count + 1])
-  local err = choose_folder(client, method, options.call, arguments[1])
-  if err then return results(method, nil, err) end
+  local err = choose_folder(client, method, options, arguments[1])
+  if err then return results(group, method, nil, err) end
   arguments[count + 1] = options
-  return results(method, method.run(client, unpack(arguments, 1, count + 1)))
+  return results(group, method, method.run(client, unpack(arguments, 1, count + 1)))
 end
 
 -- ---------------------------------------------------------------------------

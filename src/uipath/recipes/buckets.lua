@@ -55,7 +55,7 @@ local function upload(client, bucket, path, body, options)
   local done
   done, err = client:upload(action(id, "GetWriteUri"), body, with(options.call, more))
   if done then return true end
-  return lost.settle(client, err, options.call)
+  return nil, err.uncertain and lost.mark(err) or err
 end
 
 local function delete(client, bucket, path, options)

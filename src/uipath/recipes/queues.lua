@@ -140,6 +140,12 @@ local function look_for(client, queue, item, began)
   end
 end
 
+-- How a repeated reference is refused is not published: by what is seen of it. What else may be refused so is looked up.
+local function is_duplicate(err)
+  if err.code == 1016 or err.code == "DuplicateReference" then return true end
+  return err.status == 400 and type(err.message) == "string" and err.message:lower():find "duplicate%s*reference" ~= nil
+end
+
 local function add(client, queue, content, options)
   check_content(content, "queues:add: content")
   local call = options.call
@@ -157,8 +163,9 @@ local function add(client, queue, content, options)
   local added
   added, err = client:post(ADD, { itemData = item }, call)
   if added then return added end
-  if not lost.is(err) and item.Reference and err.status == 400 then
-    -- How a repeated reference is refused is not published.
+  if is_duplicate(err) then
+    err.kind = "conflict"
+  elseif not lost.is(err) and item.Reference and err.status == 400 then
     local rows = of_reference(client, queue, item.Reference, call)
     if rows and rows[1] then err.kind, err.item = "conflict", rows[1] end
   end
