@@ -170,6 +170,15 @@ local uipath = {}
 ---@field trace_id? string
 ---@field headers? table<string, string>
 ---@field retryable? boolean the same call may succeed later
+---@field uncertain? boolean what was asked for may have been done: look before you do it again
+---@field job? table of a recipe about jobs: the job that failed, or for which the time was over
+---@field jobs? table[] those that have been started, or of a list that was waited for
+---@field item? table of queues:add, of kind "conflict": the item that has the reference
+---@field added? integer of queues:add_many: how many items are there
+---@field failures? uipath.ItemFailure[] of queues:add_many
+---@field index? integer of queues:add_many: from this one on nothing was sent
+---@field unknown? { from: integer, to: integer } of queues:add_many: these may be there
+---@field export? table of exports:save
 ---@field where? string the caller's `file:line`
 ---@field body? any decoded
 
@@ -218,6 +227,11 @@ function uipath.map(list, fn, options) end
 ---@return any ... one result each, or nil and the error
 function uipath.all(fn, ...) end
 
+---Waits as a call does: blocks with signals let through, lets others go on in `map`, yields in nginx.
+---@param seconds number
+---@return true
+function uipath.sleep(seconds) end
+
 ---Like `assert`, but raises a string with the caller's position.
 ---@generic T
 ---@param value T?
@@ -239,8 +253,8 @@ function uipath.is_error(value) end
 ---@return uipath.Endpoint[]
 function uipath.endpoints(pattern) end
 
----The least scopes for a list of `{ method, path }`.
----@param list { [1]: string, [2]: string }[]
+---The least scopes for a list of `{ method, path }`, or for a recipe by its name: `"jobs.run"`.
+---@param list { [1]: string, [2]: string }[]|string
 ---@return string[]? scopes ready to be the option `scope`
 ---@return uipath.Endpoint[]|uipath.Error unpublished the endpoints whose scopes are not published, which may need more; or the error
 function uipath.scopes_for(list) end
@@ -323,6 +337,15 @@ function uipath.odata.key(value, ...) end
 -- ---------------------------------------------------------------------------
 
 ---@class uipath.Client
+---@field assets uipath.Assets
+---@field buckets uipath.Buckets
+---@field exports uipath.Exports
+---@field folders uipath.Folders
+---@field jobs uipath.Jobs
+---@field packages uipath.Packages
+---@field processes uipath.Processes
+---@field queues uipath.Queues
+---@field schedules uipath.Schedules
 local Client = {}
 
 ---Reads what is at a path: an object, or a page of a list.
