@@ -60,7 +60,7 @@ describe("every name that is shown", function()
 
   it("has its thing behind it", function()
     local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
-    local methods = getmetatable(client).__index
+    local methods = getmetatable(client).methods
     local names = walk(nil, uipath)
     assert.is_truthy(table.concat(names, " "):find "%f[%w]map%f[%W]") -- the names that come late are among them
     for _, part in ipairs { "json", "odata", "store" } do walk(nil, uipath[part]) end
@@ -72,7 +72,7 @@ end)
 
 describe("the annotations name", function()
   local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
-  local methods = getmetatable(client).__index
+  local methods = getmetatable(client).methods
   local call_methods = getmetatable(client:start("GET", "odata/Machines")).__index
 
   it("the functions of the module", function()

@@ -201,6 +201,10 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   }
   lua_pushboolean(L, reply->retryable);
   lua_setfield(L, -2, "retryable");
+  if (reply->uncertain) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "uncertain");
+  }
   set_string(L, "message", reply->message);
   set_string(L, "hint", reply->hint);
   set_string(L, "code", reply->code);

@@ -63,7 +63,7 @@ static int preload(lua_State *L) {
      along. The prompt, the command and the sandbox are not for hosts. */
   static const char *const modules[] = {
       "uipath.catalogue",  "uipath.concurrency", "uipath.failure",     "uipath.functions",
-      "uipath.hints",      "uipath.paging",      "uipath.profile",     "uipath.store",
+      "uipath.hints",      "uipath.paging",      "uipath.profile",     "uipath.sleeping",   "uipath.store",
       "uipath.store.file", "uipath.store.redis", "uipath.store.shared_dict", "uipath.token",
       "uipath.token_store",
   };
@@ -118,7 +118,8 @@ int luaopen_uipath(lua_State *L) {
   static const struct lazy_name later[] = {
       {"map", "uipath.concurrency", false},      {"all", "uipath.concurrency", false},
       {"endpoints", "uipath.catalogue", false},  {"scopes_for", "uipath.catalogue", false},
-      {"store", "uipath.store", true},           {NULL, NULL, false},
+      {"store", "uipath.store", true},           {"sleep", "uipath.sleeping", true},
+      {NULL, NULL, false},
   };
   stay_loaded();
   preload_internal(L);

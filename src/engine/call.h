@@ -85,6 +85,7 @@ struct call_reply {
   int status;             /* of the last HTTP response (the token endpoint's too), 0: none */
   int64_t retry_after_ms; /* what the last response asked for, or -1 */
   bool retryable;         /* the same call may succeed later */
+  bool uncertain;         /* with an error of a method that changes things: the server may have done it all the same */
   bool for_token;         /* with an error: it was met while a token was being had */
   int attempts;           /* how often the request was sent */
   double elapsed;         /* seconds since it was submitted */

@@ -129,6 +129,8 @@ static void fail_at_deadline(struct flight *flight) {
            current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
   flight->call->reply.for_token = flight->waits_for_token;
+  if (!flight->job.exchange.safe && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0)
+    flight->call->reply.uncertain = true;
   abort_attempt(flight, message);
   forget_answer(flight);
   fail(flight, CALL_TIMEOUT, true, message, may_have_acted ? hint_may_have_acted : NULL);
@@ -274,6 +276,14 @@ static void finish_as_answered(struct flight *flight) {
   finish(flight);
 }
 
+/* Whether the attempt that has ended so may have done what it asked for: it was sent, and no answer says that it has not. */
+static bool is_uncertain(const struct flight *flight, const struct transfer_end *end) {
+  if (flight->job.exchange.safe) return false;
+  if (end->outcome != RETRY_RESPONSE) return flight->job.transfer.starts > 0;
+  if (end->status == 503) return end->retry_after_ms < 0;
+  return end->status == 408 || end->status == 500 || end->status == 502 || end->status == 504;
+}
+
 static void on_transfer_end(void *owner, const struct transfer_end *end) {
   struct flight *flight = owner;
   struct call_reply *reply = &flight->call->reply;
@@ -285,6 +295,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
   reply->http_version = end->http_version;
   reply->retry_after_ms = end->retry_after_ms;
   reply->retryable = retry_may_succeed_later(end->outcome, end->status);
+  if (is_uncertain(flight, end)) reply->uncertain = true; /* of any attempt */
   free(reply->message);
   free(reply->hint);
   reply->message = end->message == NULL ? NULL : strdup(end->message);

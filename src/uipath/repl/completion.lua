@@ -234,7 +234,10 @@ local function members(object, functions_only)
   end
   collect(object)
   local metatable = debug.getmetatable(object)
-  if type(object) ~= "table" and type(metatable) == "table" then collect(metatable.__index) end
+  if type(object) == "table" or type(metatable) ~= "table" then return found end
+  collect(metatable.methods or metatable.__index)
+  -- A client's groups of recipes are no functions, but their methods are what is wanted behind a dot.
+  for _, name in ipairs(not functions_only and metatable.groups or {}) do found[name] = true end
   return found
 end
 
