@@ -5,7 +5,9 @@ local configuration = {}
 --- Every scope that the sandbox's endpoints ask for; `X` stands for `X`, `X.Read` and `X.Write`.
 local RESOURCES = {
   "OR.Machines", "OR.Jobs", "OR.Folders", "OR.Queues", "OR.Administration",
+  "OR.TestSets", "OR.TestSetExecutions",
   "TM.Projects", "TM.Requirements", "TM.TestCases", "TM.Users",
+  "TM.TestSets", "TM.TestExecutions", "TM.Attachments",
   "PM.User", "PM.Group", "PM.RobotAccount",
 }
 
