@@ -1,6 +1,6 @@
--- Recipes: what administrators and CI do most, one line each. `client.jobs`, `client.queues` … are groups of methods; each group is one file
--- in uipath/recipes, written on what every script can call, with its description beside it: from that are made the checks here, the
--- shell's verbs, help, completion and `uipath.scopes_for "jobs.run"`.
+-- Recipes: what administrators and CI do most, one line each. `client.jobs`, `client.queues` … are groups of methods; each group is
+-- one file in uipath/recipes, written on what every script can call, with its description beside it: from that are made the checks
+-- here, the shell's verbs, help, completion and `uipath.scopes_for "jobs.run"`.
 
 local internal = require "uipath.internal"
 

@@ -97,7 +97,8 @@ end
 
 local function by_key(client, kind, key, call)
   local value = kind.quoted and key or uipath.odata.guid(key)
-  local answer, err = client:get(kind.set, with(call, { filter = { (kind.key or "Key") .. " eq ?", value }, top = 2, expand = kind.expand }))
+  local filter = { (kind.key or "Key") .. " eq ?", value }
+  local answer, err = client:get(kind.set, with(call, { filter = filter, top = 2, expand = kind.expand }))
   if not answer then return nil, err end
   local row = type(answer.value) == "table" and answer.value[1]
   if row then return row end
