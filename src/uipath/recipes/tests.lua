@@ -187,7 +187,8 @@ local function snapshot(target, id, state)
   local cases, err = target.cases(id)
   if not cases then return nil, err end
   if target.run then return target.run(id, state, cases) end
-  return verdict.run({ id = id, ref = target.ref(id), name = target.name, test_set = target.test_set, status = state.status, denied = true }, cases)
+  local about = { id = id, ref = target.ref(id), name = target.name, test_set = target.test_set, status = state.status, denied = true }
+  return verdict.run(about, cases)
 end
 
 local function result(client, ref, options)
@@ -449,7 +450,9 @@ return {
     {
       name = "cases", help = "iterates over the test cases of a set", iterates = true,
       arguments = { { "test_set", "string|table" } },
-      calls = { PROJECT, SET, { "GET", T .. "{projectId}/testsets/{id}/assignedtestcaseids" }, { "GET", T .. "{projectId}/testcases/{id}" } },
+      calls = {
+        PROJECT, SET, { "GET", T .. "{projectId}/testsets/{id}/assignedtestcaseids" }, { "GET", T .. "{projectId}/testcases/{id}" },
+      },
       run = cases,
     },
     {
@@ -470,7 +473,8 @@ return {
       options = { junit = JUNIT },
       calls = {
         PROJECT, SET, { "GET", T .. "{projectId}/testcases/objkey/{objKey}" }, { "POST", T .. "{projectId}/testexecutions" },
-        { "POST", T .. "{projectId}/testcaselogs/testexecution/{id}/start" }, { "POST", T .. "{projectId}/testcaselogs/testexecution/{id}/finish" },
+        { "POST", T .. "{projectId}/testcaselogs/testexecution/{id}/start" },
+        { "POST", T .. "{projectId}/testcaselogs/testexecution/{id}/finish" },
         { "POST", T .. "{projectId}/testcaselogs/{id}/override-result" }, STATE, LOGS,
       },
       run = send_report,

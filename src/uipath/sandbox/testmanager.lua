@@ -94,6 +94,9 @@ local LISTS = {
   requirements = { "TM.Requirements", function(id)
     return counted(REQUIREMENTS, requirement, id)
   end },
+  -- Those of the first project are in test_routes.lua.
+  testsets = { "TM.TestSets", function() return counted(0) end },
+  testexecutions = { "TM.TestExecutions", function() return paged(0) end },
   ["permissions/project/roles"] = { "TM.Projects", function() return ROLES end },
 }
 

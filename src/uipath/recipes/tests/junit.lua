@@ -53,8 +53,8 @@ local function write_case(out, case, classname, problem)
   if case.key and case.name then name = ("%s (%s)"):format(case.name, case.key) end
   local head = tag("testcase", { { "name", name }, { "classname", classname }, { "time", seconds(case.seconds) } })
   local said = {}
-  if case.url then said[#said + 1] = case.url end
-  if case.robot then said[#said + 1] = "robot: " .. case.robot end
+  if element and case.url then said[#said + 1] = case.url end
+  if element and case.robot then said[#said + 1] = "robot: " .. case.robot end
   if not element and #said == 0 then
     out[#out + 1] = "    " .. head .. "/>"
     return element

@@ -188,7 +188,9 @@ end
 function manager.cases_by_key(client, project, keys, call)
   local found, missing = {}, {}
   if #keys <= FEW_CASES then
-    local rows, errors = uipath.map(keys, function(key) return client:get(manager.path(project, "testcases/objkey/" .. key), with(call)) end)
+    local rows, errors = uipath.map(keys, function(key)
+      return client:get(manager.path(project, "testcases/objkey/" .. key), with(call))
+    end)
     for i, key in ipairs(keys) do
       local row, err = rows[i], errors and errors[i]
       if err and not manager.is_missing(err) then return nil, err end
@@ -252,7 +254,8 @@ function manager.change_parameters(client, project, set, parameters, call, undo)
   for name, value in pairs(parameters) do
     local row = by_name[name]
     if not row then
-      return nil, failure("usage", ("the test set %s has no parameter '%s'%s"):format(set.key, tostring(name), find.nearest(tostring(name), names)))
+      local nearest = find.nearest(tostring(name), names)
+      return nil, failure("usage", ("the test set %s has no parameter '%s'%s"):format(set.key, tostring(name), nearest))
     end
     former[#former + 1] = row
     changed[#changed + 1] = with(row, { value = as_text(value, row.value) })

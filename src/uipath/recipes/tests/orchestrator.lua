@@ -102,7 +102,9 @@ end
 local function read(client, id, expand, call)
   local row, err = client:get(shared.entity(EXECUTIONS, id), with(call, { expand = expand }))
   if row == nil then return nil, err end
-  if type(row) ~= "table" or id_of(row.Id) ~= id then return nil, failure("decode", "the answer is about another run, or does not say about which") end
+  if type(row) ~= "table" or id_of(row.Id) ~= id then
+    return nil, failure("decode", "the answer is about another run, or does not say about which")
+  end
   if not text(row.Status) then return nil, failure("decode", "the run has no status") end
   return row
 end

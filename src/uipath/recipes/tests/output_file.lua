@@ -14,7 +14,8 @@ local function temporary(path)
 end
 
 local function refused(path, why)
-  return shared.failure("file", (why or "it cannot be written"):find(path, 1, true) and why or ("%s: %s"):format(path, why or "it cannot be written"))
+  why = why or "it cannot be written"
+  return shared.failure("file", why:find(path, 1, true) and why or path .. ": " .. why)
 end
 
 local function put(path, text)

@@ -13,6 +13,7 @@ local verdict = {}
 local READINGS = 3
 local PAUSE = 1
 
+local IS_OVER = { Finished = true, Cancelled = true, Canceled = true }
 local COUNTED = { Passed = "passed", Failed = "failed", Restricted = "restricted" }
 
 -- ---------------------------------------------------------------------------
@@ -26,7 +27,8 @@ local function instant(value)
   if not year then return nil end
   local y, m = tonumber(year), tonumber(month)
   if m <= 2 then y, m = y - 1, m + 12 end
-  local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400) + math.floor((153 * (m - 3) + 2) / 5) + tonumber(day)
+  local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
+  days = days + math.floor((153 * (m - 3) + 2) / 5) + tonumber(day)
   local sign, hours, minutes = rest:match "^([+-])(%d%d):?(%d%d)$"
   local offset = sign and (tonumber(hours) * 60 + tonumber(minutes)) * 60 or 0
   return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second) - (sign == "-" and -offset or offset)
@@ -36,7 +38,8 @@ end
 ---@return number?
 function verdict.between(from, till)
   local first, last = instant(from), instant(till)
-  return first and last and last >= first and last - first or nil
+  if not first or not last or last < first then return nil end
+  return math.floor((last - first) * 1000 + 0.5) / 1000
 end
 
 -- ---------------------------------------------------------------------------
@@ -66,7 +69,7 @@ function verdict.state(row, id)
   if row.id ~= id then return nil, failure("decode", "the answer is about another run, or does not say about which") end
   local status = text(row.status)
   if not status then return nil, failure("decode", "the run has no status") end
-  local state = { status = status, row = row, is_over = status == "Finished" or status == "Cancelled" }
+  local state = { status = status, row = row, is_over = IS_OVER[status] or false }
   local passed, failed, none, restricted = whole(row.passed), whole(row.failed), whole(row.none), whole(row.restricted)
   if passed and failed and none then
     state.failed, state.done = failed, passed + failed + (restricted or 0)
@@ -82,7 +85,8 @@ local function case_of(row, project)
   local about = type(row.testCase) == "table" and row.testCase or {}
   local result = text(row.result)
   local case = {
-    key = text(about.objKey) or text(row.testCaseObjKey), name = text(about.name) or text(row.testCaseName) or text(row.automationTestCaseName),
+    key = text(about.objKey) or text(row.testCaseObjKey),
+    name = text(about.name) or text(row.testCaseName) or text(row.automationTestCaseName),
     result = result, seconds = verdict.between(row.executionStart, row.executionEnd),
     url = text(row.detailLink), robot = text(row.robotName) or text(row.hostMachineName), id = row.id, project_id = project.id,
     case_id = text(row.testCaseId) or text(about.id), is_overridden = text(row.originalResult) ~= nil and row.originalResult ~= result,
@@ -98,7 +102,7 @@ local function objection(row, id, seen)
   if type(row) ~= "table" then return "it is no object" end
   if not text(row.id) then return "it has no id" end
   if seen[row.id] then return "it came twice" end
-  if row.testExecutionId ~= nil and row.testExecutionId ~= uipath.null and row.testExecutionId ~= id then return "it is one of another run" end
+  if shared.value(row.testExecutionId) ~= nil and row.testExecutionId ~= id then return "it is one of another run" end
   if not text(row.result) then return "it has no result" end
 end
 
@@ -233,19 +237,17 @@ end
 ---Adds the assertions of the first failed cases, side by side, and says so of the rest.
 ---@param most integer
 function verdict.add_evidence(client, project, cases, most, call)
-  local first, rest = {}, 0
+  local first = {}
   for _, case in ipairs(cases) do
     if case.result == "Failed" then
       if #first < most then
         first[#first + 1] = case
       else
-        rest = rest + 1
         case.note = ("its assertions were not fetched: those of the first %d failed cases are"):format(most)
       end
     end
   end
   uipath.map(first, function(case) return add_evidence(client, project, case, call) end)
-  return rest
 end
 
 -- ---------------------------------------------------------------------------
@@ -264,8 +266,9 @@ local function robots_of(cases)
   return #names > 0 and table.concat(names, ", ") or nil
 end
 
----The run that cases make. `about` has what does not come from them; `denied`: the service itself says that it has not passed.
----@param about { id: any, ref: string, url: string?, name: string?, test_set: string?, project: string?, status: string, row: table, denied: boolean? }
+---The run that cases make. `about` has what does not come from them: id, ref, url, name, test_set, project, status, and the times started
+---and ended; `denied`: the service itself says that it has not passed.
+---@param about table
 ---@param cases table[]
 ---@return table run
 function verdict.run(about, cases)

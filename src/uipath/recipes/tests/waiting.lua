@@ -22,6 +22,7 @@ local waiting = {}
 waiting.TIMEOUT = 14400
 
 local FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 5, 30, 1.25
+local SHORTEST_PAUSE = 0.05
 -- An outage of the service that is no longer than this does not end the wait.
 local PATIENCE = 300
 -- A run that was just started may not be found for a moment.
@@ -43,7 +44,8 @@ end
 local function time_is_over(target, id, state, timeout)
   local hint = "the run goes on; to take it up again: luipath tests result " .. target.ref(id)
   if state and state.status == "Pending" then hint = ("%s; it has not begun: %s"):format(hint, target.pending) end
-  return failure("timeout", ("the time is over (%g s): %s"):format(timeout, describe(state)), { hint = hint, run = handle(target, id, state) })
+  local message = ("the time is over (%g s): %s"):format(timeout, describe(state))
+  return failure("timeout", message, { hint = hint, run = handle(target, id, state) })
 end
 
 -- Whether an error of a request that only asks is one to wait out.
@@ -60,7 +62,7 @@ end
 ---@return uipath.tests.State?
 ---@return uipath.Error? err
 local function follow(target, id, options, deadline, context)
-  local pause, began = options.poll or FIRST_PAUSE, internal.now()
+  local pause, began = options.poll and math.max(options.poll, SHORTEST_PAUSE) or FIRST_PAUSE, internal.now()
   local heard, done, total, failed = began, nil, nil, nil
   while true do
     local state, err = target.state(id)
@@ -148,7 +150,9 @@ function waiting.with_junit(path, name, work)
   local ok, run, err = pcall(work, context)
   if not ok then
     local why = tostring(run):find("interrupted!", 1, true) and "the wait was interrupted" or tostring(run)
-    if context.id then why = ("%s; the run goes on; to take it up again: luipath tests result %s"):format(why, context.target.ref(context.id)) end
+    if context.id then
+      why = ("%s; the run goes on; to take it up again: luipath tests result %s"):format(why, context.target.ref(context.id))
+    end
     pcall(write_remains, path, context, why)
     error(run, 0)
   end
