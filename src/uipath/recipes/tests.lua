@@ -62,8 +62,8 @@ local function target_of(client, project, set, options)
     return verdict.cases(client, project, id, patience and with(call, { timeout = patience, max_attempts = 1 }) or call)
   end
   function target.run(id, state, cases)
-    verdict.add_evidence(client, project, cases, options.assertions or ASSERTIONS, call)
     local row = state.row
+    verdict.add_evidence(client, project, cases, options.assertions or ASSERTIONS, row.source == "ThirdParty", call)
     local run = verdict.run({
       id = id, ref = target.ref(id), url = target.url(id), name = target.name, test_set = target.test_set, project = project.prefix,
       status = state.status, row = row, started = text(row.executionStart), ended = text(row.executionFinished),

@@ -222,12 +222,14 @@ local function assertions_of(answer)
 end
 verdict.has_passed = has_passed
 
--- Adds the assertions of a failed case, and the reason where somebody has set the result by hand.
-local function add_evidence(client, project, case, call)
-  local answer, err = client:get(manager.path(project, ("testcaselogs/%s/assertions"):format(case.id)), with(call))
-  case.assertions = answer ~= nil and assertions_of(answer) or nil
-  if not case.assertions then case.note = "its assertions could not be read: " .. tostring(err and err.message or "they are no list") end
-  if case.is_overridden and not case.reason then
+-- Adds the assertions of a failed case, and the reason where the result was written by hand or by another tool.
+local function add_evidence(client, project, case, is_reported, call)
+  if case.result == "Failed" then
+    local answer, err = client:get(manager.path(project, ("testcaselogs/%s/assertions"):format(case.id)), with(call))
+    case.assertions = answer ~= nil and assertions_of(answer) or nil
+    if not case.assertions then case.note = "its assertions could not be read: " .. tostring(err and err.message or "they are no list") end
+  end
+  if not case.reason and (case.is_overridden or is_reported) then
     local override = client:get(manager.path(project, ("testcaselogs/%s/override-result"):format(case.id)), with(call))
     case.reason = type(override) == "table" and text(override.reason) or nil
   end
@@ -236,10 +238,11 @@ end
 
 ---Adds the assertions of the first failed cases, side by side, and says so of the rest.
 ---@param most integer
-function verdict.add_evidence(client, project, cases, most, call)
+---@param is_reported boolean whether another tool has written the results
+function verdict.add_evidence(client, project, cases, most, is_reported, call)
   local first = {}
   for _, case in ipairs(cases) do
-    if case.result == "Failed" then
+    if case.result == "Failed" or (is_reported and case.result ~= "Passed") then
       if #first < most then
         first[#first + 1] = case
       else
@@ -247,7 +250,7 @@ function verdict.add_evidence(client, project, cases, most, call)
       end
     end
   end
-  uipath.map(first, function(case) return add_evidence(client, project, case, call) end)
+  uipath.map(first, function(case) return add_evidence(client, project, case, is_reported, call) end)
 end
 
 -- ---------------------------------------------------------------------------
