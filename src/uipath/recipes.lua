@@ -136,6 +136,7 @@ local function raise(group, method, ...)
 end
 
 local function check_arguments(group, method, given, arguments)
+  while given > #method.arguments + 1 and arguments[given] == nil do given = given - 1 end
   if given > #method.arguments + 1 then raise(group, method, "it is called as %s", usage_of(group, method)) end
   for i, argument in ipairs(method.arguments) do
     local name, kind = argument[1], argument[2]
@@ -159,11 +160,18 @@ local function option_names(method)
   return names
 end
 
+-- Whether a table is what another recipe or a call gives as its second result, as in jobs:wait(assert(jobs:start "Name")).
+local function is_result(value)
+  if value.http_version ~= nil then return true end
+  return is_row(value) or is_row(value[1])
+end
+
 -- The options, checked, with those of each request in `call`. What is left of a walk's is checked by the walk.
 local function read_options(group, method, given)
   local options, call = {}, {}
   if given == nil then return { call = call } end
   if type(given) ~= "table" then raise(group, method, "the options must be a table, got %s", type(given)) end
+  if is_result(given) then return { call = call } end
   for name, value in pairs(given) do
     local own = method.options and method.options[name]
     if own then
@@ -202,7 +210,9 @@ local function choose_folder(client, method, call, first)
     call.folder = false
     return nil
   end
-  call.folder = recipes.folder_of(first) or call.folder
+  -- Of a list each has its own folder.
+  local row = type(first) == "table" and first.Id == nil and first[1] or first
+  call.folder = recipes.folder_of(row) or call.folder
   if not method.folder or call.folder or names_folder(call.headers) then return nil end
   if call.folder == nil and internal.option(client, "folder") then return nil end
   return internal.error("usage", "it works in a folder, and none is named",
