@@ -163,6 +163,7 @@ build = {
     ["uipath.sandbox.storage"] = "src/uipath/sandbox/storage.lua",
     ["uipath.sandbox.supervisor"] = "src/uipath/sandbox/supervisor.lua",
     ["uipath.sandbox.tenant"] = "src/uipath/sandbox/tenant.lua",
+    ["uipath.sandbox.test_automation"] = "src/uipath/sandbox/test_automation.lua",
     ["uipath.sandbox.test_executions"] = "src/uipath/sandbox/test_executions.lua",
     ["uipath.sandbox.test_routes"] = "src/uipath/sandbox/test_routes.lua",
     ["uipath.sandbox.test_sets"] = "src/uipath/sandbox/test_sets.lua",

@@ -111,7 +111,8 @@ end
 
 local function run_of(cases, more)
   local run = {
-    passed = false, status = "Finished", cases = cases, id = "4f", ref = "DEMO/4f", url = "https://h/o/t/testmanager_/DEMO/testexecutions/4f",
+    passed = false, status = "Finished", cases = cases, id = "4f", ref = "DEMO/4f",
+    url = "https://h/o/t/testmanager_/DEMO/testexecutions/4f",
     name = "Smoke", project = "DEMO", test_set = "DEMO:42", robots = "robot-1", seconds = 3.25, started = "2026-11-25T14:30:00.123Z",
   }
   for name, value in pairs(more or {}) do run[name] = value end
@@ -177,11 +178,12 @@ describe("the JUnit file", function()
 
   it("has an error for each case without a result, and one at least, of a run without an end", function()
     local problem = "the time is over"
-    local suite, counts = written(run_of { { name = "a", result = "Passed" }, { name = "b", result = "None" }, { name = "c" } }, problem)
+    local cases = { { name = "a", result = "Passed" }, { name = "b", result = "None" }, { name = "c" } }
+    local suite, counts = written(run_of(cases), problem)
     assert.same({ tests = 3, failures = 0, errors = 2, skipped = 0 }, counts)
     assert.equal(problem, cases_of(suite)[2].children[1].attributes.message)
-    for _, cases in ipairs { {}, { { name = "a", result = "Passed" } }, { { name = "a", result = "Failed" } } } do
-      suite, counts = written(run_of(cases), problem)
+    for _, each in ipairs { {}, { { name = "a", result = "Passed" } }, { { name = "a", result = "Failed" } } } do
+      suite, counts = written(run_of(each), problem)
       assert.equal(1, counts.errors)
       local all = cases_of(suite)
       assert.equal(problem, all[#all].children[1].attributes.message)

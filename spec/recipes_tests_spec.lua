@@ -585,3 +585,62 @@ describe("a report", function()
     end)
   end
 end)
+
+describe("Orchestrator's own test sets", function()
+  local function inside(options)
+    return uipath.connect(options or sandbox.options):folder "Shared"
+  end
+
+  it("are run and judged, too", function()
+    local run = assert(inside().tests:run({ orchestrator = "Invoice checks" }, often()))
+    assert.is_true(run.passed)
+    assert.same({ total = 3, passed = 3, failed = 0, none = 0, restricted = 0 }, run.counts)
+    assert.equal("orchestrator/" .. ("%d"):format(run.id), run.ref)
+    run = assert(client.tests:run({ orchestrator = "Order checks" }, often { folder = "Shared" }))
+    assert.is_false(run.passed)
+    local case = run.cases[2]
+    assert.same({ "Cancel an order", "Failed", "One or more assertions failed" }, { case.name, case.result, case.reason })
+    assert.same({ { message = "Cancel an order is as expected", passed = false } }, case.assertions)
+    local again = assert(inside().tests:result(run.ref))
+    assert.same(run.counts, again.counts)
+  end)
+
+  for words, action in pairs { ["lost"] = "{ lose = true }", ["never sent on"] = "{ refuse = true }" } do
+    it("are started once, where an answer was " .. words, function()
+      through(([[return function(request)
+        if request.path:find "WithOptions" and request.number == 1 then return %s end
+      end]]):format(action), function(c, between)
+        local function count()
+          return assert(inside():count("odata/TestSetExecutions"))
+        end
+        local before = count()
+        local run = assert(c:folder("Shared").tests:run({ orchestrator = "Invoice checks" }, often()))
+        assert.is_true(run.passed)
+        assert.equal(before + 1, count())
+        assert.equal(2, between.count "WithOptions")
+      end)
+    end)
+  end
+
+  for words, statement in pairs {
+    ["a run that has failed without a failed case"] = 'if answer.Status == "Passed" then answer.Status = "Failed" end',
+    ["a case that was cancelled"] = [[if answer.Status == "Passed" then answer.TestCaseExecutions[1].Status = "Cancelled" end]],
+  } do
+    it("are not green for " .. words, function()
+      through(([[return function(request)
+        if request.path:find "TestSetExecutions%%(" then
+          return { change = function(body)
+            local cjson = require "cjson"
+            local answer = cjson.decode(body)
+            %s
+            return cjson.encode(answer)
+          end }
+        end
+      end]]):format(statement), function(c)
+        local run = assert(c:folder("Shared").tests:run({ orchestrator = "Invoice checks" }, often()))
+        assert.is_false(run.passed)
+        assert.is_truthy(client.tests:junit(run):find("<error ", 1, true))
+      end)
+    end)
+  end
+end)
