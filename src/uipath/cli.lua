@@ -20,6 +20,7 @@ end
 local function command_of(parsed)
   local lookups = { token = true, can = true, endpoints = true, describe = true, sandbox = true, completion = true }
   if not parsed.command then return require("uipath.repl.prompt").run end
+  if parsed.command == "tests" then return require("uipath.cli.tests").run end
   return lookups[parsed.command] and require("uipath.cli.lookups")[parsed.command] or require("uipath.cli.calls").run
 end
 

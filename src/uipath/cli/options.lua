@@ -11,6 +11,7 @@ local commands = {
   { "put", "replace what is at PATH" },
   { "patch", "change what is at PATH" },
   { "delete", "delete what is at PATH" },
+  { "tests", "run test sets, and what came of them" },
   { "token", "say what the token is good for" },
   { "can", "say whether the token's scopes allow a call" },
   { "endpoints", "list the endpoints that the catalogue knows" },
@@ -102,9 +103,10 @@ local function add_call(command, name)
 end
 
 -- Commands that connect, and then take the options of a connection.
-local connects = { get = true, post = true, put = true, patch = true, delete = true, token = true, can = true }
+local connects = { get = true, post = true, put = true, patch = true, delete = true, token = true, can = true, tests = true }
 
 local define = {
+  tests = function(command) require "uipath.cli.tests.options"(command) end,
   token = function(command)
     command:flag("--access-token", "print the token itself, which is a secret")
     add_output(command)

@@ -49,7 +49,10 @@ local function target_of(client, project, set, options)
     local path = manager.path(project, "testexecutions/" .. id)
     local row, err = client:get(path .. "/withstats", with(call))
     if row == nil and (err.status == 404 or err.status == 405) then row, err = client:get(path, with(call)) end
-    if row == nil then return nil, err end
+    if row == nil then
+      if manager.is_missing(err) then err.kind, err.message = "not_found", "there is no run " .. target.ref(id) end
+      return nil, err
+    end
     local state
     state, err = verdict.state(row, id)
     if not state then return nil, err end
@@ -401,6 +404,7 @@ local WAIT_OPTIONS = {
   poll = { "seconds", "how often to ask; from 5 s on ever more rarely, at last every 30 s" },
   junit = JUNIT, assertions = EVIDENCE_OPTION,
   on_progress = { "function", "called with the cases that are done, all cases, and those that failed" },
+  on_start = { "function", "called with the run's ref and url as soon as it has been started" },
 }
 
 return {

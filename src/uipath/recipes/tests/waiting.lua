@@ -49,16 +49,16 @@ local function time_is_over(target, id, state, timeout)
 end
 
 -- Whether an error of a request that only asks is one to wait out.
-local function is_passing(err, heard, began)
+local function is_passing(err, heard, began, is_new)
   local now = internal.now()
   if err.retryable == true then return now - heard < PATIENCE end
-  return err.status == 404 and now - began < BIRTH
+  return err.kind == "not_found" and is_new and now - began < BIRTH
 end
 
 ---Waits for the end of a run.
 ---@param options { timeout: number?, poll: number?, on_progress: function? }
 ---@param deadline number
----@param context table gets `state`
+---@param context table gets `state`; `is_new`: the run was started just now
 ---@return uipath.tests.State?
 ---@return uipath.Error? err
 local function follow(target, id, options, deadline, context)
@@ -73,7 +73,7 @@ local function follow(target, id, options, deadline, context)
         options.on_progress(done, total, failed)
       end
       if state.is_over then return state end
-    elseif not is_passing(err, heard, began) then
+    elseif not is_passing(err, heard, began, context.is_new) then
       err.run = handle(target, id, context.state)
       return nil, err
     end
@@ -95,8 +95,10 @@ function waiting.finish(target, id, options, deadline, context)
   if not id then
     id, err = target.start(deadline)
     if not id then return nil, err end
+    context.is_new = true
   end
   context.id = id
+  if options.on_start then options.on_start(target.ref(id), target.url(id)) end
   state, err = follow(target, id, options, deadline, context)
   if not state then return nil, err end
   run, err = target.results(id, state)
