@@ -89,7 +89,8 @@ local function case_of(row, project)
     name = text(about.name) or text(row.testCaseName) or text(row.automationTestCaseName),
     result = result, seconds = verdict.between(row.executionStart, row.executionEnd),
     url = text(row.detailLink), robot = text(row.robotName) or text(row.hostMachineName), id = row.id, project_id = project.id,
-    case_id = text(row.testCaseId) or text(about.id), is_overridden = text(row.originalResult) ~= nil and row.originalResult ~= result or nil,
+    case_id = text(row.testCaseId) or text(about.id),
+    is_overridden = text(row.originalResult) ~= nil and row.originalResult ~= result or nil,
   }
   if result ~= "Passed" then case.reason = text(row.resultReason) or text(row.info) end
   local variation = text(row.dataVariationIdentifier)
