@@ -47,8 +47,12 @@ local function target_of(client, project, set, options)
   function target.url(id) return manager.url(project, id) end
   function target.state(id)
     local path = manager.path(project, "testexecutions/" .. id)
-    local row, err = client:get(path .. "/withstats", with(call))
-    if row == nil and (err.status == 404 or err.status == 405) then row, err = client:get(path, with(call)) end
+    local row, err
+    if not target.has_no_stats then row, err = client:get(path .. "/withstats", with(call)) end
+    if target.has_no_stats or (row == nil and (err.status == 404 or err.status == 405)) then
+      row, err = client:get(path, with(call))
+      target.has_no_stats = row ~= nil
+    end
     if row == nil then
       if manager.is_missing(err) then err.kind, err.message = "not_found", "there is no run " .. target.ref(id) end
       return nil, err
@@ -177,6 +181,7 @@ local function run(client, reference, options)
       if not target then return nil, project end
       context.target = target
       if options.parameters then
+        context.is_hasty = true
         local changed, err = change(project, set)
         if not changed then return nil, err end
       end
@@ -441,7 +446,7 @@ return {
       calls = {},
       run = function(_, given)
         if type(given.cases) ~= "table" then raise("junit", "run must be a run, as tests:run gives it") end
-        return junit.write(given)
+        return junit.write(given, waiting.problem_of(given))
       end,
     },
     {

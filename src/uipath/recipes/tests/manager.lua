@@ -55,7 +55,12 @@ end
 
 local function project_from_list(client, reference, call)
   local rows, err = client:collect(ROOT .. "projects", with(call))
-  if not rows then return nil, err end
+  if not rows then
+    if err.status == 404 then
+      err.hint = "where there is no Test Manager, Orchestrator runs test sets of its own: { orchestrator = name }"
+    end
+    return nil, err
+  end
   for _, property in ipairs { "projectPrefix", "name" } do
     for _, row in ipairs(rows) do
       if row[property] == reference then return pick(rows, property, reference, "project", "Test Manager") end
@@ -152,6 +157,8 @@ function manager.set(client, reference, call)
   if not set then return nil, err end
   set, err = checked(set, "test set")
   if not set then return nil, err end
+  -- Rows of projects may come without their prefix; keys always have it.
+  project.prefix = text(set.objKey) and set.objKey:match "^(.+):%d+$" or project.prefix
   return { id = set.id, key = text(set.objKey) or key, name = text(set.name) or text(set.objKey) or key, row = set }, project
 end
 

@@ -37,6 +37,9 @@ local function start(client, set, call)
   local id = id_of(answer)
   if id then return id end
   if answer ~= nil then err = failure("decode", "the answer to the start is no id of a run") end
+  if tostring(err.message):find("Test ?Manager") then
+    err.hint = "in Automation Cloud test sets run in Test Manager: give the key of one, such as DEMO:42"
+  end
   -- A try before this one may have arrived: then the key is known.
   if not lost.is(err) and (err.attempts or 1) < 2 then return nil, err end
   local refused = not lost.is(err)

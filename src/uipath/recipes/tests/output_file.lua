@@ -39,7 +39,9 @@ function output_file.prepare(path)
   if not ok then return nil, refused(path, why and why:gsub("%.%x+%.tmp", "")) end
   local old = io.open(path, "rb")
   if not old then return true end
+  local _, is_none = old:read(0)
   old:close()
+  if is_none then return nil, refused(path, is_none) end -- a folder: to remove it would succeed where it is empty
   local removed, problem = os.remove(path)
   if not removed then return nil, refused(path, problem) end
   return true

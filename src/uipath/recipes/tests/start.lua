@@ -6,6 +6,7 @@ local lost = require "uipath.recipes.lost"
 local manager = require "uipath.recipes.tests.manager"
 local shared = require "uipath.recipes.shared"
 local uipath = require "uipath"
+local verdict = require "uipath.recipes.tests.verdict"
 
 local failure, text, with = shared.failure, shared.text, shared.with
 
@@ -28,26 +29,42 @@ local function newest(client, project, call)
   local rows = type(page) == "table" and page.data
   if type(rows) ~= "table" then return nil end
   for _, row in ipairs(rows) do
-    if type(row) ~= "table" or not text(row.id) or not text(row.testSetId) then return nil end
+    if type(row) ~= "table" or not text(row.id) then return nil end
   end
   return rows
 end
 
--- The ids of the runs that are there already, all sets'.
-local function ids_of(rows)
+-- What was there before: the ids of the runs, all sets'; when the last of them was made; and whether these were all.
+local function what_is_there(rows)
   if not rows then return nil end
-  local ids = {}
-  for _, row in ipairs(rows) do ids[row.id] = true end
-  return ids
+  local before = { ids = {}, latest = nil, is_whole = #rows < NEWEST }
+  for _, row in ipairs(rows) do
+    before.ids[row.id] = true
+    local created = verdict.instant(row.created)
+    if created and (not before.latest or created > before.latest) then before.latest = created end
+  end
+  return before
 end
 
--- The runs of the set that were not there before.
+-- Whether a run that was not among the newest has been made since, and has not only moved up because others were deleted.
+local function is_new(row, before)
+  if before.ids[row.id] then return false end
+  local created = verdict.instant(row.created)
+  if created and before.latest then return created >= before.latest end
+  return before.is_whole or nil
+end
+
+-- The new runs that may be one of the set; and whether it can be said of each that it is.
 local function new_runs(rows, set, before)
-  local found = {}
+  local found, is_certain = {}, true
   for _, row in ipairs(rows) do
-    if row.testSetId == set.id and not before[row.id] then found[#found + 1] = row.id end
+    local new, of_set = is_new(row, before), text(row.testSetId)
+    if new ~= false and (of_set == set.id or not of_set) then
+      found[#found + 1] = row.id
+      if new == nil or not of_set then is_certain = false end
+    end
   end
-  return found
+  return found, is_certain
 end
 
 -- The id in an answer: an object, or the id alone. nil: it cannot be read.
@@ -63,6 +80,9 @@ local function uncertain(err, project, candidates)
   for i, id in ipairs(candidates or {}) do words[i] = ("luipath tests result %s/%s"):format(project.prefix, id) end
   err.message = "the run may have been started, and none can be said to be ours: " .. err.message
   if #words > 0 then err.hint = ("it may have been done; new since then: %s"):format(table.concat(words, ", ")) end
+  if err.status and err.status >= 500 then
+    err.hint = err.hint .. "; Test Manager answers so where it cannot use the project's folder of Orchestrator, too"
+  end
   return nil, err
 end
 
@@ -75,8 +95,9 @@ local function look(client, project, set, before, err, call, deadline)
   repeat
     local rows = newest(client, project, with(call, { timeout = math.max(0.5, deadline - internal.now()), max_attempts = 1 }))
     if rows then
-      found = new_runs(rows, set, before)
-      if #found > 1 or (found[1] and taken[found[1]]) then break end
+      local is_certain
+      found, is_certain = new_runs(rows, set, before)
+      if #found > 1 or (found[1] and (taken[found[1]] or not is_certain)) then break end
       if found[1] ~= alone then alone, since = found[1], internal.now() end
       if alone and internal.now() - since >= ALONE then return alone end
     end
@@ -92,10 +113,7 @@ local function explain(err, project)
   if words:find("assign folder", 1, true) then
     err.hint = ("the project %s has no folder of Orchestrator to run in: choose one in Test Manager, under the project's settings")
       :format(project.prefix)
-  elseif err.status and err.status >= 500 and not err.hint then
-    err.hint = "Test Manager answers so where it cannot use the project's folder of Orchestrator, too"
   end
-  return err
 end
 
 ---Starts a request that begins a run of the set.
@@ -104,7 +122,7 @@ end
 ---@return string? id
 ---@return uipath.Error? err
 local function begin(client, project, set, call, deadline, send)
-  local before = ids_of(newest(client, project, call))
+  local before = what_is_there(newest(client, project, call))
   local answer, err = send()
   local id = answer ~= nil and id_in(answer)
   if id then

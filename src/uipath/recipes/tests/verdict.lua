@@ -20,7 +20,8 @@ local COUNTED = { Passed = "passed", Failed = "failed", Restricted = "restricted
 -- Times
 -- ---------------------------------------------------------------------------
 
--- Seconds since some day, of a time as JSON has it. nil: it is none.
+---Seconds since some day, of a time as JSON has it. nil: it is none.
+---@return number?
 local function instant(value)
   if type(value) ~= "string" then return nil end
   local year, month, day, hour, minute, second, rest = value:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d%.?%d*)(.*)$"
@@ -33,6 +34,8 @@ local function instant(value)
   local offset = sign and (tonumber(hours) * 60 + tonumber(minutes)) * 60 or 0
   return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second) - (sign == "-" and -offset or offset)
 end
+
+verdict.instant = instant
 
 ---Seconds between two times; nil where one is missing or they are in the wrong order.
 ---@return number?
@@ -49,6 +52,10 @@ end
 local function whole(value)
   return type(value) == "number" and value >= 0 and value % 1 == 0 and value or nil
 end
+
+---Whether a run with this status is over.
+---@return boolean
+function verdict.is_over(status) return IS_OVER[status] or false end
 
 ---What is known of a run while it goes on and afterwards.
 ---@class uipath.tests.State
@@ -176,15 +183,20 @@ function verdict.cases(client, project, id, call)
   return cases
 end
 
----The cases of a run that is over. What the service says of them in different places must be the same.
+local function is_green(cases)
+  return #cases > 0 and count(cases).passed == #cases
+end
+
+---The cases of a run that is over. Where they look green, what the service says in different places must be the same.
 ---@param state uipath.tests.State
 ---@param again fun(): uipath.tests.State?, uipath.Error? reads the state anew
 ---@return table[]? cases
 ---@return uipath.Error? err
 function verdict.final_cases(client, project, id, call, state, again)
-  local problem
+  local problem, cases
   for reading = 1, READINGS do
-    local cases, err, may_settle = verdict.cases(client, project, id, call)
+    local err, may_settle
+    cases, err, may_settle = verdict.cases(client, project, id, call)
     if cases and agrees(state.counts, count(cases)) then return cases end
     if not cases and not may_settle then return nil, err end
     problem = err or failure("decode", "the service's counts of the run are others than those of its results")
@@ -194,6 +206,7 @@ function verdict.final_cases(client, project, id, call, state, again)
       if not state then return nil, err end
     end
   end
+  if cases and not is_green(cases) then return cases end
   return nil, problem
 end
 
@@ -204,7 +217,7 @@ end
 local WORDS = { passed = true, succeeded = true, success = true, failed = false, error = false }
 
 local function has_passed(row)
-  for _, name in ipairs { "succeeded", "passed", "isSuccessful", "hasSucceeded", "success" } do
+  for _, name in ipairs { "succeeded", "passed", "isPassed", "isSuccessful", "hasSucceeded", "success", "Succeeded" } do
     if type(row[name]) == "boolean" then return row[name] end
   end
   return WORDS[tostring(text(row.status) or text(row.result)):lower()]
@@ -217,11 +230,10 @@ local function assertions_of(answer)
   local list = {}
   for index, row in ipairs(rows) do
     if type(row) ~= "table" then return nil end
-    list[index] = { message = text(row.message), passed = has_passed(row) }
+    list[index] = { message = text(row.message) or text(row.Message), passed = has_passed(row) }
   end
   return list
 end
-verdict.has_passed = has_passed
 
 -- Adds the assertions of a failed case, and the reason where the result was written by hand or by another tool.
 local function add_evidence(client, project, case, is_reported, call)

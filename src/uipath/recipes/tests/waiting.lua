@@ -14,6 +14,7 @@ local junit = require "uipath.recipes.tests.junit"
 local output_file = require "uipath.recipes.tests.output_file"
 local shared = require "uipath.recipes.shared"
 local uipath = require "uipath"
+local verdict = require "uipath.recipes.tests.verdict"
 
 local failure = shared.failure
 
@@ -27,8 +28,8 @@ local SHORTEST_PAUSE = 0.05
 local PATIENCE = 300
 -- A run that was just started may not be found for a moment.
 local BIRTH = 30
--- So long may it take to ask for the cases of a run that will not be waited for any more.
-local LAST_LOOK = 15
+-- So long may it take to ask for the cases of a run that will not be waited for any more; and so long where somebody has no more patience.
+local LAST_LOOK, HASTY_LOOK = 15, 5
 
 local function describe(state)
   if not state then return "nothing was heard of it" end
@@ -125,17 +126,24 @@ local function remains(context, cases)
 end
 
 -- Writes a red file. What is known at once comes first: asking for the cases may fail, or be interrupted.
-local function write_remains(path, context, problem)
+local function write_remains(path, context, problem, patience)
   local written, err = output_file.write(path, junit.write(remains(context), problem))
   if not written then return nil, err end
-  if not context.id then return true end
-  local asked, cases = pcall(context.target.cases, context.id, LAST_LOOK)
+  if not context.id or patience == 0 then return true end
+  local asked, cases = pcall(context.target.cases, context.id, patience)
   if asked and cases and #cases > 0 then return output_file.write(path, junit.write(remains(context, cases), problem)) end
   return true
 end
 
 local function problem_of(err)
   return uipath.is_error(err) and (err.hint and ("%s — %s"):format(err.message, err.hint) or tostring(err.message)) or tostring(err)
+end
+
+---Why a run has no verdict yet; nil: it has one.
+---@return string?
+function waiting.problem_of(run)
+  if run.status == nil or verdict.is_over(run.status) then return nil end
+  return ("the run goes on (it is %s); later: luipath tests result %s"):format(run.status, tostring(run.ref))
 end
 
 ---Runs what gives a run, with a JUnit file of whatever comes of it: of an error and an interruption, too.
@@ -155,17 +163,18 @@ function waiting.with_junit(path, name, work)
     if context.id then
       why = ("%s; the run goes on; to take it up again: luipath tests result %s"):format(why, context.target.ref(context.id))
     end
-    pcall(write_remains, path, context, why)
+    -- Where there are parameters to put back, that comes before everything that takes time.
+    pcall(write_remains, path, context, why, context.is_hasty and 0 or HASTY_LOOK)
     error(run, 0)
   end
   local written, problem
   if run then
-    written, problem = output_file.write(path, junit.write(run))
+    written, problem = output_file.write(path, junit.write(run, waiting.problem_of(run)))
     if written then return run end
     problem.run = run
     return nil, problem
   end
-  written, problem = write_remains(path, context, problem_of(err))
+  written, problem = write_remains(path, context, problem_of(err), LAST_LOOK)
   if not written then err.hint = (err.hint and err.hint .. "; " or "") .. problem.message end
   return nil, err
 end
