@@ -91,6 +91,28 @@ describe("the annotations name", function()
     assert.same(expected, names_of(call_methods, expected))
   end)
 
+  it("the methods of the groups of recipes, with their arguments and options", function()
+    local groups = assert(io.open "src/uipath/library/recipes.lua")
+    local described = groups:read "*a"
+    groups:close()
+    for _, name in ipairs(getmetatable(client).groups) do
+      local class = name:gsub("^%l", string.upper)
+      assert.is_truthy(text:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)
+      local expected, found = {}, {}
+      for _, method in ipairs(require("uipath.recipes").describe(name).methods) do
+        local arguments = {}
+        for i, argument in ipairs(method.arguments) do arguments[i] = argument[1] end
+        arguments[#arguments + 1] = "options"
+        expected[method.name] = table.concat(arguments, ", ")
+        for option in pairs(method.options or {}) do
+          assert.is_truthy(described:find("[ {]" .. option .. "%?"), ("%s:%s: option %s"):format(name, method.name, option))
+        end
+      end
+      for method, arguments in described:gmatch("\nfunction " .. class .. ":([%w_]+)%(([^)]*)%)") do found[method] = arguments end
+      assert.same(expected, found)
+    end
+  end)
+
   -- A name that is no option is refused for that; one that is, for its value or not at all.
   local function is_option(run, name)
     local ok, message = pcall(run, { [name] = coroutine.create(print) })

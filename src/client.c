@@ -484,6 +484,14 @@ static int internal_option(lua_State *L) {
   return 1;
 }
 
+/* timeout(client) → the option */
+static int internal_timeout(lua_State *L) {
+  client_check(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  lua_getfield(L, -1, "timeout");
+  return 1;
+}
+
 /* tenant_origin(options) → what names the tenant, as a phrase; nil: nothing does */
 static int internal_tenant_origin(lua_State *L) {
   lua_settop(L, 1);
@@ -502,7 +510,8 @@ static int internal_start_access_token(lua_State *L) {
 
 void client_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"prefetch", internal_prefetch},       {"method", internal_method},
+      {"prefetch", internal_prefetch},       {"timeout", internal_timeout},
+      {"method", internal_method},
       {"now", internal_now},                 {"start_token", internal_start_token},
       {"start_access_token", internal_start_access_token},
       {"tenant_origin", internal_tenant_origin}, {"option", internal_option}, {NULL, NULL},
@@ -521,6 +530,7 @@ void client_open(lua_State *L) {
   static const struct lazy_name later[] = {
       {"each", "uipath.paging", true},       {"pages", "uipath.paging", true},
       {"collect", "uipath.paging", false},   {"count", "uipath.paging", false},
+      {"download", "uipath.files", false},   {"upload", "uipath.files", false},
       {"can", "uipath.catalogue", false},    {"describe", "uipath.catalogue", false},
       {NULL, NULL, false},
   };

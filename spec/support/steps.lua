@@ -61,7 +61,7 @@ function steps.run(run, at, fault)
       local method = method_of(name, first)
       local path = name == "request" and second or first
       path = type(path) == "table" and "storage" or path
-      local step = { method = method, path = path, changes = changes(method, path), options = select(name == "post" and 3 or 2, ...) }
+      local step = { method = method, path = path, changes = changes(method, path), options = select((name == "post" or name == "request") and 3 or 2, ...) }
       log[#log + 1] = step
       local arguments, count = { ... }, select("#", ...)
       local function send()

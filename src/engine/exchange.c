@@ -46,7 +46,8 @@ enum exchange_action exchange_answered(struct exchange *exchange, const struct e
 
   struct retry_decision decision = retry_decide(&(struct retry_attempt){
       .outcome = answer->outcome,
-      .status = answer->status,
+      /* As for a gateway's failure. */
+      .status = exchange->repeats_500 && answer->status == 500 ? 502 : answer->status,
       .repeatable = exchange->repeatable,
       .attempts = exchange->attempts - exchange->uncounted,
       .max_attempts = exchange->max_attempts,

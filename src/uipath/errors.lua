@@ -168,10 +168,26 @@ local function redact(value, secrets, seen)
   return value
 end
 
+local SHORTEST_SIGNATURE = 16
+
+-- The values in the query of an access object's address that may be its signature: a storage quotes it when it refuses one.
+local function secrets_of(query)
+  local secrets = {}
+  for value in (query or ""):gmatch "=([^&]+)" do
+    if #value >= SHORTEST_SIGNATURE then
+      secrets[#secrets + 1] = value
+      secrets[#secrets + 1] = (value:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+    end
+  end
+  if query and #query >= SHORTEST_SIGNATURE then secrets[#secrets + 1] = query end
+  return secrets
+end
+
 -- Fills in what the fields and the body tell. `kind` is there already unless the status decides.
 local function complete(fields)
   local value, scope, secret, folder = fields._token, fields._scope, fields._secret, fields._folder
-  fields._token, fields._scope, fields._secret, fields._folder = nil, nil, nil, nil
+  local secrets = secrets_of(fields._query)
+  fields._token, fields._scope, fields._secret, fields._folder, fields._query = nil, nil, nil, nil, nil
   local body = fields.body
   if fields.status and fields.kind ~= "decode" then
     local told = errors.message_of(body)
@@ -183,7 +199,6 @@ local function complete(fields)
   fields.hint = fields.hint or hint_of(fields, value, scope, folder)
   if fields.kind == "redirect" then fields.message = fields.message or "the server redirects the call" end
   fields.message = fields.message or phrases[fields.status] or (fields.status and "status " .. fields.status) or fields.kind
-  local secrets = {}
   if value and #value >= 4 then secrets[#secrets + 1] = value end
   if secret and #secret >= 4 then secrets[#secrets + 1] = secret end
   if #secrets > 0 then redact(fields, secrets, {}) end

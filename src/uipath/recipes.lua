@@ -13,7 +13,7 @@ local recipes = {}
 ---@field options? table<string, { [1]: string|string[], [2]: string }> its own ones: type (or the words that are allowed) and one line
 ---@field paging? boolean whether it takes all the options of client:each
 ---@field waits? boolean whether `timeout` is its own, for the whole wait: each request has the client's
----@field folder? boolean whether it needs a folder
+---@field folder? boolean|fun(first: any): boolean whether it needs a folder; of some the first argument tells
 ---@field tenant? boolean whether it sends no folder
 ---@field iterates? boolean whether it gives an iterator, which raises what goes wrong
 ---@field calls table[] the requests that it may make: { method, path }, for the scopes
@@ -204,24 +204,39 @@ function recipes.folder_of(row)
   return type(id) == "number" and id > 0 and id or nil
 end
 
--- Sets the folder of the requests; gives an error where one is needed and there is none.
-local function choose_folder(client, method, call, first)
+-- Sets the folder of the requests; gives an error where one is needed and there is none. The thing that says its folder is the first
+-- argument, or the queue of an export.
+local function choose_folder(client, method, options, first)
+  local call = options.call
   if method.tenant then
     call.folder = false
     return nil
   end
   -- Of a list each has its own folder.
   local row = type(first) == "table" and first.Id == nil and first[1] or first
-  call.folder = recipes.folder_of(row) or call.folder
-  if not method.folder or call.folder or names_folder(call.headers) then return nil end
+  call.folder = recipes.folder_of(row) or recipes.folder_of(options.queue) or call.folder
+  local needed = method.folder
+  if type(needed) == "function" then needed = needed(first) end
+  if not needed or call.folder or names_folder(call.headers) then return nil end
   if call.folder == nil and internal.option(client, "folder") then return nil end
   return internal.error("usage", "it works in a folder, and none is named",
     { hint = 'give one: { folder = "Shared" }, or client:folder("Shared"); in the shell --folder Shared' })
 end
 
-local function results(method, value, ...)
-  if value == nil and method.iterates then error((...), 0) end
-  return value, ...
+-- A 403 tells what one request needs. Who is to be given it wants to know what all of them need.
+local function add_scopes(group, method, err)
+  if type(err) ~= "table" or err.status ~= 403 then return end
+  local scopes = require("uipath").scopes_for(method.calls)
+  if not scopes or #scopes == 0 then return end
+  local words = ("all of %s:%s needs %s"):format(group.name, method.name, table.concat(scopes, " "))
+  err.hint = err.hint and ("%s; %s"):format(err.hint, words) or words
+end
+
+local function results(group, method, value, ...)
+  if value ~= nil then return value, ... end
+  add_scopes(group, method, (...))
+  if method.iterates then error((...), 0) end
+  return nil, ...
 end
 
 local function invoke(group, method, client, ...)
@@ -229,10 +244,10 @@ local function invoke(group, method, client, ...)
   local arguments = { ... }
   check_arguments(group, method, select("#", ...), arguments)
   local options = read_options(group, method, arguments[count + 1])
-  local err = choose_folder(client, method, options.call, arguments[1])
-  if err then return results(method, nil, err) end
+  local err = choose_folder(client, method, options, arguments[1])
+  if err then return results(group, method, nil, err) end
   arguments[count + 1] = options
-  return results(method, method.run(client, unpack(arguments, 1, count + 1)))
+  return results(group, method, method.run(client, unpack(arguments, 1, count + 1)))
 end
 
 -- ---------------------------------------------------------------------------
@@ -280,6 +295,19 @@ end
 ---@return { name: string, help: string, methods: uipath.recipes.Method[] }
 function recipes.describe(name)
   return require("uipath.recipes." .. name)
+end
+
+-- All groups: a field of every client each.
+local GROUPS = { "assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules" }
+
+---The names of all recipes, as "jobs.run".
+---@return string[]
+function recipes.names()
+  local names = {}
+  for _, group in ipairs(GROUPS) do
+    for _, method in ipairs(recipes.describe(group).methods) do names[#names + 1] = group .. "." .. method.name end
+  end
+  return names
 end
 
 ---The method that "jobs.run" names, or nil.

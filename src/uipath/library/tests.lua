@@ -38,7 +38,7 @@
 ---@class uipath.TestRunOptions : uipath.TestWaitOptions
 ---@field parameters? table<string, any> of the set, for everybody while it runs; put back afterwards, whatever comes of it
 
----@class uipath.TestWaitOptions : uipath.CallOptions
+---@class uipath.TestWaitOptions : uipath.RecipeOptions
 ---@field timeout? number seconds of the whole wait, default 14400; the run goes on afterwards
 ---@field poll? number seconds between two questions; default: from 5 growing to 30
 ---@field junit? string a file, which is written whole or not at all, and red wherever the verdict is
@@ -46,7 +46,7 @@
 ---@field on_progress? fun(done: integer, total: integer, failed: integer?)
 ---@field on_start? fun(ref: string, url: string?)
 
----@class uipath.TestResultOptions : uipath.CallOptions
+---@class uipath.TestResultOptions : uipath.RecipeOptions
 ---@field wait? number seconds to wait for the end of a run that goes on
 ---@field poll? number
 ---@field junit? string

@@ -48,7 +48,7 @@ end
 local function place(client, call)
   if call.folder == false then return "the tenant" end
   local folder = call.folder or internal.option(client, "folder")
-  if not folder then return "the folder" end
+  if not folder then return "the tenant" end
   return type(folder) == "number" and ("the folder %d"):format(folder) or "the folder " .. tostring(folder)
 end
 

@@ -68,6 +68,32 @@ function shared.time(date)
   return uipath.odata.filter("?", uipath.odata.date(date))
 end
 
+-- Days from 1970-01-01 to a date.
+local function days(year, month, day)
+  if month < 3 then year, month = year - 1, month + 12 end
+  return 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400) + math.floor((153 * (month - 3) + 2) / 5)
+    + day - 719469
+end
+
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+
+---Seconds since 1970 of a time as JSON or the header Date has it, in UTC; nil: it is none.
+---@param text any
+---@return number?
+function shared.seconds(text)
+  if type(text) ~= "string" then return nil end
+  local year, month, day, hour, minute, second = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d%.?%d*)Z?$"
+  if not year then
+    day, month, year, hour, minute, second = text:match "^%a+, (%d%d) (%a+) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$"
+    month = MONTHS[month]
+  end
+  if not year or not month then return nil end
+  return days(tonumber(year), tonumber(month), tonumber(day)) * 86400 + hour * 3600 + minute * 60 + tonumber(second)
+end
+
+---Seconds of a clock that never jumps.
+shared.now = internal.now
+
 ---A random GUID.
 ---@return string
 function shared.guid()

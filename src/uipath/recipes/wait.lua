@@ -6,7 +6,7 @@ local uipath = require "uipath"
 local wait = {}
 wait.__index = wait
 
-local FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 15, 1.5
+local FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.25, 15, 1.5
 -- An outage of the service that is no longer than this does not end a wait.
 local PATIENCE = 300
 
