@@ -86,7 +86,7 @@ static enum url_deployment deployment_option(lua_State *L, int index) {
 }
 
 /* The groups of recipes, each of them a field of every client; what they are is in uipath/recipes. */
-static const char *const groups[] = {"assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules", NULL};
+static const char *const groups[] = {"assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules", "tests", NULL};
 
 /* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's file is out of reach. */
 static int client_index(lua_State *L) {

@@ -11,6 +11,7 @@ local commands = {
   { "put", "replace what is at PATH" },
   { "patch", "change what is at PATH" },
   { "delete", "delete what is at PATH" },
+  { "tests", "run test sets, and what came of them" },
   { "download", "fetch PATH, or what its answer says where the file is, into FILE" },
   { "upload", "send FILE to where the answer of PATH says, or to PATH itself" },
   { "token", "say what the token is good for" },
@@ -107,6 +108,7 @@ end
 -- Commands that connect, and then take the options of a connection.
 local connects = {
   download = true, upload = true, get = true, post = true, put = true, patch = true, delete = true, token = true, can = true,
+  tests = true,
 }
 
 -- What download and upload have in common; the arguments are defined before.
@@ -119,6 +121,7 @@ local function add_transfer(command)
 end
 
 local define = {
+  tests = function(command) require "uipath.cli.tests.options"(command) end,
   download = function(command)
     command:argument("path", "such as odata/Processes/…DownloadPackage(key='A:1.0.0'), or …GetReadUri?path=…")
     command:argument("file", "which is there only when it is whole; - is standard output")
