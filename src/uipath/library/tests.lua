@@ -80,26 +80,30 @@ function Tests:rerun(run, options) end
 
 ---A run as the text of a JUnit file.
 ---@param run uipath.TestRun
+---@param options? {} there are none
 ---@return string
-function Tests:junit(run) end
+function Tests:junit(run, options) end
 
 ---@param options? { project?: string }
 ---@return fun(): table?, integer?
 function Tests:sets(options) end
 
 ---@param test_set uipath.TestSet
+---@param options? uipath.CallOptions
 ---@return fun(): table?, integer?
-function Tests:cases(test_set) end
+function Tests:cases(test_set, options) end
 
 ---The newest first.
 ---@param test_set uipath.TestSet
+---@param options? uipath.CallOptions
 ---@return fun(): table?, integer?
-function Tests:executions(test_set) end
+function Tests:executions(test_set, options) end
 
 ---@param case uipath.TestCase
+---@param options? uipath.CallOptions
 ---@return table[]? attachments each for `client:download`
 ---@return uipath.Error? err
-function Tests:attachments(case) end
+function Tests:attachments(case, options) end
 
 ---Writes results of another tool as a run.
 ---@param test_set uipath.TestSet
