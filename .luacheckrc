@@ -8,6 +8,7 @@ files["src/uipath/catalogue/data.lua"] = { max_string_line_length = false }
 files["examples/haproxy"] = { read_globals = { "core" } }
 files["examples/neovim"] = { globals = { "vim" } }
 files["spec"] = { std = "max+busted" }
+files["spec/support/storage_host.lua"] = { std = "ngx_lua" }
 files["spec/bench"] = { std = "max" }
 files["uipath-scm-1.rockspec"] = { std = "rockspec" }
 exclude_files = { "build" }

@@ -271,6 +271,58 @@ describe("over HTTP/2", function()
   end
 end)
 
+describe("a process with few descriptors", function()
+  -- Runs a program with no more descriptors than that.
+  local function run(limit, options, program)
+    local command = tenant.command(options, program)
+    return tenant.shell(("ulimit -n %d; %s"):format(limit, command))
+  end
+
+  it("waits for more streams than it may have descriptors, without spinning", function()
+    server = odd_server.start "h2_silent"
+    local output = run(60, { base_url = server.options.base_url, ca_file = server.options.ca_file,
+                             organization = "acme", tenant = "T", access_token = "x", timeout = 2 }, [[
+      local calls = {}
+      local began = os.clock()
+      for i = 1, 100 do calls[i] = client:start("GET", "odata/X") end
+      for _, call in ipairs(calls) do
+        local _, err = call:wait()
+        assert(err.kind == "timeout", err)
+      end
+      local seconds = os.clock() - began
+      print(seconds < 1 * ]] .. tenant.SLOWER .. [[ and "calm" or seconds)
+    ]])
+    assert.equal("calm\n", output)
+  end)
+
+  it("ends calls for which there is none with an error, at once", function()
+    server = odd_server.start("keep", true)
+    local output = run(20, { base_url = server.options.base_url, organization = "acme", tenant = "T",
+                             access_token = "x", timeout = 20, max_attempts = 1 }, [[
+      assert(client:get "odata/X")
+      local files = {}
+      while true do
+        local file = io.open "/dev/null"
+        if not file then break end
+        files[#files + 1] = file
+      end
+      local calls, failed = {}, 0
+      for i = 1, 20 do calls[i] = client:start("POST", "odata/X", { body = { n = 1 } }) end
+      for _, call in ipairs(calls) do
+        local value, err = call:wait()
+        if not value then
+          failed = failed + 1
+          assert(err.kind == "network" and err.retryable and err.hint, err)
+        end
+      end
+      print(failed > 0 and failed < 20 and "some" or failed)
+      for _, file in ipairs(files) do file:close() end
+      assert(client:post("odata/X", { n = 1 }))
+    ]])
+    assert.equal("some\n", output)
+  end)
+end)
+
 it("what a call costs is bounded by its time, however often it is refused", function()
   start("h2_refuse all", false, { max_attempts = 1000, timeout = 1 })
   local seconds, _, err = tenant.timed(post)

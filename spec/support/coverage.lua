@@ -1,5 +1,6 @@
--- Notes which lines of the module's Lua files run: loaded first of all (LUA_INIT; in nginx by the wrapper of spec/support/coverage). Each line
--- is written at its first run, so that a process which is killed loses nothing.
+-- Notes which lines of the module's Lua files run: loaded first of all (LUA_INIT; in nginx by the wrapper
+-- of spec/support/coverage). Each line is written at its first run, so that a process which is killed
+-- loses nothing.
 
 local FOLDER = os.getenv "COVERAGE" or "@FOLDER@"
 
@@ -44,8 +45,8 @@ else
     debug.sethook(thread, hook, "l")
     return thread
   end
-  coroutine.create = create_hooked
-  function coroutine.wrap(run)
+  coroutine.create = create_hooked -- luacheck: ignore 122
+  function coroutine.wrap(run) -- luacheck: ignore 122
     local thread = create_hooked(run)
     local function pass(ok, ...)
       if not ok then error(..., 0) end

@@ -19,6 +19,7 @@
      whole, cut  the response ends with the connection; over TLS with and without a good-bye
    Modes of HTTP/2; a stream's number is counted from 1:
      h2          nothing is odd
+     h2_silent   never answers
      h2_refuse N refuses the first N streams of all (REFUSED_STREAM); N may be "all"
      h2_used     refuses the second stream of the first connection
      h2_reset    resets the first stream of each connection with INTERNAL_ERROR, h2_cancel: CANCEL
@@ -143,6 +144,8 @@ static void speak_in_turns(struct peer *peer) {
     if (!read_body(peer, length)) return;
     tell("request");
     if (is_mode("die") && number == 2) return;
+    /* The end comes with the response: between the two nobody could know of it. */
+    if (is_mode("close")) setsockopt(peer->socket, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
     if (is_mode("whole") || is_mode("cut")) {
       say(peer, HEAD "\r\n" BODY);
       return;
@@ -226,6 +229,7 @@ static bool read_frame(struct peer *peer, struct frame *frame) {
  */
 static bool serve_stream(struct peer *peer, uint32_t stream, int number, bool is_first_connection) {
   tell("request");
+  if (is_mode("h2_silent")) return true;
   if (is_mode("h2_refuse") && streams_to_refuse > 0) {
     streams_to_refuse--;
     reset(peer, stream, REFUSED_STREAM);

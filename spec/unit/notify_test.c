@@ -1,5 +1,6 @@
 /* The socket on which event loops learn that their calls are ready: its questions, answers and ends. Calls here belong to no engine. */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -391,6 +393,46 @@ static void the_socket_leaves_no_file_behind(void **state) {
   assert_non_null(strstr(target, " (deleted)"));
 }
 
+/* Whether there is something to serve, as an event loop sees it. */
+static bool is_calling(const struct fixture *fixture) {
+  struct pollfd poll_for = {.fd = notify_descriptor(fixture->notify), .events = POLLIN};
+  return poll(&poll_for, 1, 0) > 0;
+}
+
+static void without_a_descriptor_it_waits_in_silence(void **state) {
+  struct fixture *fixture = *state;
+  struct call *call = new_call(CALL_ACTIVE);
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  struct rlimit before, none;
+  int waiter = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", notify_address(fixture->notify) + strlen("unix:"));
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = before;
+  none.rlim_cur = (rlim_t)waiter + 1;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  assert_int_equal(connect(waiter, (struct sockaddr *)&name, sizeof name), 0);
+  assert_true(is_calling(fixture));
+  notify_serve(fixture->notify);
+  assert_false(is_calling(fixture));
+  /* It tries again, in vain. */
+  int64_t now = clock_monotonic_ms();
+  timers_run(&fixture->timers, now + 100);
+  assert_true(is_calling(fixture));
+  notify_serve(fixture->notify);
+  assert_false(is_calling(fixture));
+  /* As soon as there is one the waiter is served, who has not noticed anything. */
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  timers_run(&fixture->timers, now + 200);
+  notify_serve(fixture->notify);
+  ask(fixture, waiter, notify_number(fixture->notify, call), 0);
+  notify_ready(fixture->notify, call);
+  notify_flush(fixture->notify);
+  assert_string_equal(heard(waiter), "1");
+  close(waiter);
+  notify_forget(fixture->notify, call);
+  call_release(call);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
@@ -408,6 +450,7 @@ int main(void) {
       TEST(a_call_that_both_kinds_wait_for_is_cancelled_when_neither_does),
       TEST(another_process_is_not_served),
       TEST(the_socket_leaves_no_file_behind),
+      TEST(without_a_descriptor_it_waits_in_silence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

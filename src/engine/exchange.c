@@ -48,7 +48,7 @@ enum exchange_action exchange_answered(struct exchange *exchange, const struct e
   struct retry_decision decision = retry_decide(&(struct retry_attempt){
       .outcome = answer->outcome,
       .status = answer->status,
-      .safe = exchange->safe,
+      .safe = exchange->safe || exchange->repeats_500,
       .repeatable = exchange->repeatable,
       .attempts = exchange->attempts - exchange->uncounted,
       .max_attempts = exchange->max_attempts,

@@ -35,6 +35,7 @@ struct exchange {
   bool token_only;    /* nothing is sent */
   bool repeatable;    /* see struct retry_attempt */
   bool safe;          /* GET or HEAD: redirects within the origin are followed, and 500 is tried again */
+  bool repeats_500;   /* after a 500, too, it is sent again: see struct call_request */
   int max_attempts;
   int64_t deadline_ms; /* monotonic */
   /* The state. */

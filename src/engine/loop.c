@@ -9,6 +9,7 @@
 #include "notify.h"
 #include "origin.h"
 #include "pace.h"
+#include "poll_few.h"
 #include "token_cache.h"
 
 /* Kept open for later: a process talks to one or two hosts. */
@@ -61,6 +62,17 @@ static CURL *take_handle(struct loop *loop) {
   return easy;
 }
 
+/* Has libcurl work on the handle, or no longer. */
+static bool add_handle(struct loop *loop, CURL *easy) {
+  bool is_added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
+  if (is_added) loop->added++;
+  return is_added;
+}
+
+static void remove_handle(struct loop *loop, CURL *easy) {
+  if (curl_multi_remove_handle(loop->multi, easy) == CURLM_OK) loop->added--;
+}
+
 /* Ends the job's ties to its handle, which must no longer be in the multi handle. One that failed, or was sent more than once, does not serve
    again: curl_easy_reset leaves in it that a stream was refused, and libcurl would believe that of a later one. */
 static void return_handle(struct loop *loop, struct job *job, CURLcode result) {
@@ -88,7 +100,7 @@ void loop_send(struct loop *loop, struct job *job, const struct transfer_request
              (job->origin = origin_of(loop, request->url)) != NULL) {
     origin_begin(loop, job->origin);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
-    added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
+    added = add_handle(loop, easy);
   }
   if (added) return;
   if (job->transfer.file_failure[0] == '\0') job->transfer.no_memory = true;
@@ -97,11 +109,13 @@ void loop_send(struct loop *loop, struct job *job, const struct transfer_request
   job->ended(job->owner, &end);
 }
 
-/* Takes the job off the list of those to be unpacked, if it is there. */
-static void leave_packed(struct loop *loop, struct job *job) {
+/* Takes the job off the list of those to be unpacked, if it is there; gives whether it was. */
+static bool leave_packed(struct loop *loop, struct job *job) {
   struct job **place = &loop->packed;
   while (*place != NULL && *place != job) place = &(*place)->next_packed;
-  if (*place == job) *place = job->next_packed;
+  if (*place == NULL) return false;
+  *place = job->next_packed;
+  return true;
 }
 
 /* Puts the job at the end of that list. */
@@ -114,8 +128,7 @@ static void enter_packed(struct loop *loop, struct job *job) {
 
 void loop_abort(struct loop *loop, struct job *job) {
   if (job->transfer.easy == NULL) return;
-  leave_packed(loop, job);
-  curl_multi_remove_handle(loop->multi, job->transfer.easy);
+  if (!leave_packed(loop, job)) remove_handle(loop, job->transfer.easy);
   return_handle(loop, job, CURLE_OK);
 }
 
@@ -137,8 +150,8 @@ static void read_ends(struct loop *loop) {
     char *private = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
-    curl_multi_remove_handle(loop->multi, easy);
-    if (transfer_starts_anew(&job->transfer, result) && curl_multi_add_handle(loop->multi, easy) == CURLM_OK) continue;
+    remove_handle(loop, easy);
+    if (transfer_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
     if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
     else pass_on(loop, job, result);
   }
@@ -180,13 +193,14 @@ int loop_patience(const struct loop *loop, int64_t longest_ms) {
 
 bool loop_sleep(struct loop *loop, int timeout_ms) {
   int ready = 0;
-  if (loop->notify == NULL) {
-    curl_multi_poll(loop->multi, NULL, 0, timeout_ms, &ready);
-    return ready > 0;
-  }
-  struct curl_waitfd waiters = {.fd = notify_descriptor(loop->notify), .events = CURL_WAIT_POLLIN};
-  curl_multi_poll(loop->multi, &waiters, 1, timeout_ms, &ready);
-  if (waiters.revents != 0) notify_serve(loop->notify);
+  bool is_asked = false;
+  struct curl_waitfd waiter = {.fd = -1, .events = CURL_WAIT_POLLIN};
+  bool has_waiter = loop->notify != NULL;
+  if (has_waiter) waiter.fd = notify_descriptor(loop->notify);
+  if (poll_few_is_due(loop->added) ||
+      curl_multi_poll(loop->multi, has_waiter ? &waiter : NULL, has_waiter ? 1 : 0, timeout_ms, &ready) != CURLM_OK)
+    ready = poll_few(loop->multi, waiter.fd, &is_asked, timeout_ms);
+  if (is_asked || waiter.revents != 0) notify_serve(loop->notify);
   return ready > 0;
 }
 

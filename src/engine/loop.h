@@ -39,6 +39,7 @@ struct loop {
   struct connections connections;
   CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
   size_t spare_count;
+  size_t added;                 /* handles that libcurl works on */
   struct timers timers;         /* monotonic */
   struct job *packed;           /* those whose transfers went well, and whose responses are to be unpacked before they are passed on */
   bool has_started;             /* since this was last false, libcurl has begun to send something

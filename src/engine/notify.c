@@ -26,6 +26,8 @@
 /* Of a 64-bit number, with what follows it and a NUL. */
 #define NUMBER_BYTES 24
 #define EVENTS_AT_ONCE 64
+/* How long no connection is taken after the process had no descriptor for one. */
+#define REST_MS 50
 
 struct notify {
   int epoll;
@@ -33,6 +35,7 @@ struct notify {
   int file;                    /* of the socket, whose name is gone: it is reached by this descriptor */
   char address[48];
   struct timers *timers;       /* the driver's */
+  struct timer rest;           /* while no connection is taken */
   struct notify_waiter *waiters; /* all connections */
   struct notify_waiter *subscribers; /* those of them that are, by next_subscriber */
   uint64_t last_subscriber;
@@ -100,10 +103,24 @@ static bool watch(const struct notify *notify, int descriptor, struct notify_wai
   return epoll_ctl(notify->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+/* Takes connections again. */
+static void on_rested(void *owner) {
+  struct notify *notify = owner;
+  if (!watch(notify, notify->listener, NULL)) timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS);
+}
+
+/* Where a connection waits that cannot be taken, epoll would report it without end. It is left waiting
+   for a while instead. */
+static void rest(struct notify *notify) {
+  if (timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS))
+    epoll_ctl(notify->epoll, EPOLL_CTL_DEL, notify->listener, NULL);
+}
+
 struct notify *notify_open(struct timers *timers) {
   struct notify *notify = calloc(1, sizeof *notify);
   if (notify == NULL) return NULL;
   notify->timers = timers;
+  notify->rest = (struct timer){.expired = on_rested, .owner = notify};
   notify->ready_end = &notify->ready;
   notify->listener = notify->file = -1;
   pthread_mutex_init(&notify->mutex, NULL);
@@ -121,6 +138,7 @@ void notify_close(struct notify *notify) {
     next = waiter->next;
     close_waiter(waiter);
   }
+  timers_clear(notify->timers, &notify->rest);
   if (notify->epoll >= 0) close(notify->epoll);
   if (notify->listener >= 0) close(notify->listener);
   if (notify->file >= 0) close(notify->file);
@@ -378,6 +396,11 @@ static bool is_own(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
 }
 
+/* Whether accept has failed for a reason that the next connection will meet, too. */
+static bool is_lasting(int failure) {
+  return failure == EMFILE || failure == ENFILE || failure == ENOBUFS || failure == ENOMEM;
+}
+
 static void accept_all(struct notify *notify) {
   for (int socket; (socket = accept4(notify->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
     struct notify_waiter *waiter = is_own(socket) ? calloc(1, sizeof *waiter) : NULL;
@@ -394,6 +417,7 @@ static void accept_all(struct notify *notify) {
     if (waiter->next != NULL) waiter->next->previous = waiter;
     notify->waiters = waiter;
   }
+  if (is_lasting(errno)) rest(notify);
 }
 
 /* Reads what a connection brings, and closes it when it is over or makes no sense. */

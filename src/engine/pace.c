@@ -83,6 +83,7 @@ static void drop_idle(struct services *services, bool even_held) {
 /* Doubles the buckets; without memory the chains become longer. */
 static void widen(struct services *services) {
   struct services wider = {.bucket_count = 2 * services->bucket_count};
+  if (wider.bucket_count < FEW_SERVICES) return; /* too many to be counted */
   wider.buckets = calloc(wider.bucket_count, sizeof(struct service *));
   if (wider.buckets == NULL) return;
   for (size_t i = 0; i < services->bucket_count; i++) {

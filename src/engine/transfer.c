@@ -12,6 +12,7 @@
 
 #include "certificate.h"
 #include "clock.h"
+#include "download.h"
 #include "headers.h"
 #include "proxy.h"
 #include "spare.h"
@@ -221,6 +222,14 @@ static size_t on_packed(struct transfer *transfer, const char *bytes, size_t len
 static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
+  if (transfer->download != NULL) {
+    bool for_memory;
+    long status = 0;
+    transfer->progress_ms = clock_monotonic_ms();
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (!download_take(transfer->download, transfer, (int)status, bytes, length, &for_memory)) return 0;
+    if (!for_memory) return length;
+  }
   if (transfer->coding == CODING_UNKNOWN) transfer->coding = coding_of(transfer);
   if (transfer->body_failure != NULL) return 0;
   if (transfer->coding == CODING_GZIP) return on_packed(transfer, bytes, length);
@@ -239,13 +248,23 @@ static bool fail_to_read(struct transfer *transfer, const char *path, const char
   return false;
 }
 
+static bool has_grown(const struct transfer *transfer) {
+  struct stat status;
+  return fstat(fileno(transfer->file), &status) == 0 && status.st_size > transfer->file_size;
+}
+
 static size_t on_read_file(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
-  size_t length = fread(bytes, size, count, transfer->file);
+  /* No more than was announced, even where there is more by now. */
+  off_t left = transfer->file_size - ftello(transfer->file);
+  size_t wanted = left < (off_t)(size * count) ? (size_t)(left < 0 ? 0 : left) : size * count;
+  size_t length = fread(bytes, 1, wanted, transfer->file);
   const char *why = NULL;
   if (ferror(transfer->file)) why = strerror(errno);
   /* The server would wait for as much as was announced. */
-  else if (length == 0 && ftello(transfer->file) < transfer->file_size) why = "it has become shorter";
+  else if (length < wanted) why = "it has become shorter";
+  /* What is sent must not pass for the whole: the last bytes are held back then. */
+  else if (length > 0 && (off_t)length == left && has_grown(transfer)) why = "it has become longer";
   if (why == NULL) return length;
   fail_to_read(transfer, "the file", why);
   return CURL_READFUNC_ABORT;
@@ -262,6 +281,7 @@ static int on_progress(void *user, curl_off_t to_download, curl_off_t downloaded
   struct transfer *transfer = user;
   if (uploaded + downloaded != transfer->progress_bytes) transfer->progress_ms = clock_monotonic_ms();
   transfer->progress_bytes = uploaded + downloaded;
+  transfer->uploaded_bytes = uploaded;
   return 0;
 }
 
@@ -288,12 +308,20 @@ static bool add_header(struct transfer *transfer, const char *name, const char *
   return added;
 }
 
+/* Asks for what is missing of a download. */
+static bool add_range(struct transfer *transfer, const struct download *download) {
+  char range[48];
+  snprintf(range, sizeof range, "bytes=%lld-", (long long)download->sink.length);
+  return add_header(transfer, "Range", range) && add_header(transfer, "If-Range", download->validator);
+}
+
 static bool add_headers(struct transfer *transfer, const struct transfer_request *request) {
   for (size_t i = 0; i < request->header_count; i++)
     if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
   if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
-  /* A tenth of the bytes. libcurl, which was not told, leaves the unpacking to us. */
-  if (!add_line(transfer, "Accept-Encoding: gzip")) return false;
+  /* A tenth of the bytes. libcurl, which was not told, leaves the unpacking to us. A file is wanted as it is stored. */
+  if (!add_line(transfer, request->download == NULL ? "Accept-Encoding: gzip" : "Accept-Encoding: identity")) return false;
+  if (request->download != NULL && request->download->asked_for_rest && !add_range(transfer, request->download)) return false;
   /* Waiting for 100 (Continue) costs a second where a server does not know it. */
   if (!add_line(transfer, "Expect:")) return false;
   /* libcurl calls no body a form where the caller says nothing else; services that take no forms would answer 415. */
@@ -381,7 +409,7 @@ static bool set_method_and_body(struct transfer *transfer, const struct transfer
       if (!set_multipart_body(transfer, body)) return false;
       break;
   }
-  if (body != NULL && (body->kind == BODY_FILE || body->kind == BODY_MULTIPART)) {
+  if (request->is_streamed || (body != NULL && (body->kind == BODY_FILE || body->kind == BODY_MULTIPART))) {
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
@@ -435,7 +463,8 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->body_failure = NULL;
   forget_body(transfer);
   transfer->progress_ms = clock_monotonic_ms();
-  transfer->progress_bytes = 0;
+  transfer->progress_bytes = transfer->uploaded_bytes = 0;
+  transfer->download = request->download;
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
   connections_note(transfer->connections, easy);
   words_listen(easy, on_words, transfer, request->repeatable);
@@ -449,6 +478,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   /* Rather a stream of the connection that is under way than one more. Without TLS, though, libcurl would wait for the answer on that one
      to learn what it can do, and HTTP/2 is not asked for there. */
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, transfer->is_https ? 1L : 0L);
+  if (request->download != NULL && !download_begin(request->download, request->looks)) return false;
   return set_connection(easy, request->transport) && add_headers(transfer, request) &&
          set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
@@ -633,7 +663,8 @@ static bool is_cut_off(const struct transfer *transfer, long status) {
 }
 
 bool transfer_has_body(const struct transfer *transfer) {
-  return transfer->reply_body.length > 0 || transfer->packed.length > 0;
+  bool has_written = transfer->download != NULL && transfer->download->place == DOWNLOAD_IN_FILE;
+  return transfer->reply_body.length > 0 || transfer->packed.length > 0 || has_written;
 }
 
 bool transfer_is_packed(const struct transfer *transfer) {
@@ -691,6 +722,8 @@ static const char *hint_for_refusal(struct transfer *transfer, long status) {
 
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
   if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
+  if (transfer->download != NULL && transfer->download->sink.failure[0] != '\0')
+    return permanent_failure(CALL_FILE, transfer->download->sink.failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
   if (transfer->too_large) return too_large(transfer);
   long status = 0, proxy_status = 0;
@@ -756,6 +789,7 @@ void transfer_finish(struct transfer *transfer) {
   transfer->headers = NULL;
   buffer_free(&transfer->packed);
   gunzip_end(&transfer->gunzip);
+  transfer->download = NULL;
   if (transfer->file != NULL) fclose(transfer->file);
   transfer->file = NULL;
 }

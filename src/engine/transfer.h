@@ -28,6 +28,9 @@ struct transfer_request {
   size_t max_response_bytes;
   int weight;                   /* HTTP/2's, 1 … 256; 0: its default of 16 */
   bool repeatable;              /* libcurl may repeat it by itself on a fresh connection */
+  struct download *download;    /* where the response's body goes, or NULL */
+  bool looks;                   /* with a download: see download.h */
+  bool is_streamed;             /* how far the body has come is noted, whatever it is */
 };
 
 /* How a response's body comes, by its Content-Encoding. */
@@ -42,6 +45,7 @@ struct transfer {
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
   const struct transport_settings *transport; /* the request's, borrowed until transfer_finish */
+  struct download *download;  /* the request's, borrowed until transfer_finish */
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
   struct buffer reply_headers;
@@ -72,8 +76,9 @@ struct transfer {
   bool too_large;
   bool no_memory;
   char file_failure[256];     /* why a file of the body cannot be read, "" if it can; error_text is libcurl's */
-  int64_t progress_ms;        /* of a streamed body: clock_monotonic_ms of the last byte */
+  int64_t progress_ms;        /* of streamed bodies: clock_monotonic_ms of the last byte */
   curl_off_t progress_bytes;
+  curl_off_t uploaded_bytes;  /* of them, those of the request's body */
   char error_text[CURL_ERROR_SIZE];
   char hint_text[256];
 };

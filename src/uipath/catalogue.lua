@@ -198,12 +198,22 @@ function catalogue.endpoints(pattern)
   return found
 end
 
+-- The calls that the recipe "jobs.run" makes; raises where there is no such recipe.
+local function calls_of(name)
+  local recipes = require "uipath.recipes"
+  local method = recipes.find(name)
+  if method then return method.calls end
+  local internal = require "uipath.internal"
+  error(("unknown recipe '%s'%s"):format(name, internal.suggestion(name, recipes.names())), 3)
+end
+
 ---The least scopes that a script needs which makes these calls, ready to be an option of uipath.connect.
----@param list { [1]: string, [2]: string }[] methods and paths
+---@param list { [1]: string, [2]: string }[]|string methods and paths, or the name of a recipe: "jobs.run"
 ---@return string[]? scopes sorted
 ---@return table err_or_unpublished an error for an unknown endpoint, or one that lets no external application in; else the rows
 ---  whose scopes are not published, which may need more
 function catalogue.scopes_for(list)
+  if type(list) == "string" then list = calls_of(list) end
   if type(list) ~= "table" then error(("the list must be a table, got %s"):format(type(list)), 2) end
   local clauses, unpublished = {}, {}
   for i, each in ipairs(list) do

@@ -22,6 +22,8 @@ end
 local function command_of(parsed)
   local lookups = { token = true, can = true, endpoints = true, describe = true, sandbox = true, completion = true }
   if not parsed.command then return require("uipath.repl.prompt").run end
+  if parsed.command == "tests" then return require("uipath.cli.tests").run end
+  if parsed.command == "download" or parsed.command == "upload" then return require("uipath.cli.files")[parsed.command] end
   return lookups[parsed.command] and require("uipath.cli.lookups")[parsed.command] or require("uipath.cli.calls").run
 end
 

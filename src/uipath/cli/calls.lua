@@ -27,7 +27,10 @@ local function body_of(text)
   return uipath.file(name, { content_type = name:find "%.json$" and "application/json" or nil })
 end
 
-local function map_of(pairs_of_strings, option)
+---A table of the pairs that an option was given.
+---@param pairs_of_strings string[][]
+---@param option string for the message where one is there twice
+function calls.map_of(pairs_of_strings, option)
   local map = {}
   for _, each in ipairs(pairs_of_strings) do
     if map[each[1]] then report.usage(("%s: %s is there twice"):format(option, each[1])) end
@@ -45,7 +48,7 @@ end
 
 local function call_options(parsed)
   local options = {
-    query = map_of(parsed.query, "--query"), headers = map_of(parsed.header, "--header"), level = parsed.level,
+    query = calls.map_of(parsed.query, "--query"), headers = calls.map_of(parsed.header, "--header"), level = parsed.level,
     max_attempts = parsed.max_attempts, idempotent = parsed.idempotent, body = body_of(parsed.body), count = parsed.count,
   }
   for _, name in ipairs { "filter", "select", "expand", "orderby", "top", "skip", "search", "apply" } do

@@ -222,12 +222,23 @@ end
 -- Names
 -- ---------------------------------------------------------------------------
 
+-- A client's group of recipes, if it is one: a metamethod of ours, which Tab may run.
+local function group_of(object, key)
+  local metatable = debug.getmetatable(object)
+  for _, name in ipairs(type(metatable) == "table" and metatable.groups or {}) do
+    if name == key then return object[key] end
+  end
+end
+
 local function get(object, key)
-  if type(object) ~= "table" then return nil end
+  if type(object) ~= "table" then return group_of(object, key) end
   local value = rawget(object, key)
   -- A module's names may be loaded on demand; other metamethods are code that Tab must not run.
   local metatable = getmetatable(object)
-  if value == nil and type(metatable) == "table" and metatable.names then return object[key] end
+  if value == nil and type(metatable) == "table" and metatable.names then
+    local ok, found = pcall(function() return object[key] end)
+    return ok and found or nil
+  end
   return value
 end
 
@@ -262,7 +273,10 @@ local function members(object, functions_only)
   end
   collect(object)
   local metatable = debug.getmetatable(object)
-  if type(object) ~= "table" and type(metatable) == "table" then collect(metatable.__index) end
+  if type(object) == "table" or type(metatable) ~= "table" then return found end
+  collect(metatable.methods or metatable.__index)
+  -- A client's groups of recipes are no functions, but their methods are what is wanted behind a dot.
+  for _, name in ipairs(not functions_only and metatable.groups or {}) do found[name] = true end
   return found
 end
 
