@@ -53,6 +53,7 @@ build = {
         "src/engine/token_reply.c",
         "src/engine/transfer.c",
         "src/engine/transport.c",
+        "src/engine/trust.c",
         "src/engine/url.c",
         "src/environment.c",
         "src/error.c",

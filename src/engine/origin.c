@@ -20,6 +20,7 @@ struct origin {
   size_t key_length;
   enum { UNKNOWN, SHARES, SHARES_NOT } kind; /* its connections, between requests */
   long requests;                             /* under way */
+  enum trust trust;                          /* that its connections need */
 };
 
 struct origin *origin_of(struct loop *loop, const char *url) {
@@ -80,6 +81,14 @@ void origin_learn(struct origin *origin, int http_version) {
 
 bool origin_is_unknown(const struct origin *origin) {
   return origin->kind == UNKNOWN;
+}
+
+enum trust origin_trust(const struct origin *origin) {
+  return origin->trust;
+}
+
+void origin_needs(struct origin *origin, enum trust trust) {
+  if (origin->trust < trust) origin->trust = trust;
 }
 
 void origins_free(struct loop *loop) {
