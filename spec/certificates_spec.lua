@@ -2,25 +2,33 @@
 
 local assert = require "luassert"
 local tenant = require "spec.support.tenant"
+local uipath = require "uipath"
 
 local sandbox, folder
 
+-- Has an authority sign what the command asks it to.
+local function sign(name, issuer, extension, request)
+  local command = ("cd %s && %s -out NAME.csr && echo %s >NAME.ext && "
+    .. "openssl x509 -req -in NAME.csr -CA ISSUER.pem -CAkey ISSUER.key -CAcreateserial -days 2 -extfile NAME.ext -out NAME.pem")
+    :format(folder, request, extension)
+  tenant.shell((command:gsub("NAME", name):gsub("ISSUER", issuer)))
+end
+
 -- An authority, which may be signed by another: NAME.pem and NAME.key in the folder.
 local function make_authority(name, issuer)
-  local command = ("cd %s && openssl req -newkey rsa:2048 -nodes -keyout %s.key -subj /CN=%s"):format(folder, name, name)
+  local request = "openssl req -newkey rsa:2048 -nodes -keyout NAME.key -subj /CN=NAME"
   if issuer then
-    command = command .. (" -out %s.csr && printf 'basicConstraints=critical,CA:TRUE\\n' >%s.ext && openssl x509 -req "
-      .. "-in %s.csr -CA %s.pem -CAkey %s.key -CAcreateserial -days 2 -extfile %s.ext -out %s.pem"):format(
-      name, name, name, issuer, issuer, name, name)
+    sign(name, issuer, "basicConstraints=critical,CA:TRUE", request)
   else
-    command = command .. (" -x509 -days 2 -out %s.pem"):format(name)
+    local command = ("cd %s && %s -x509 -days 2 -out NAME.pem"):format(folder, request)
+    tenant.shell((command:gsub("NAME", name)))
   end
-  tenant.shell(command)
 end
 
 -- A directory that has this certificate under its hash.
 local function directory_of(file)
-  return tenant.shell(("d=$(mktemp -d %s/XXXXXX) && cp %s $d/ca.pem && openssl rehash $d && echo $d"):format(folder, file)):match "%S+"
+  local command = "d=$(mktemp -d %s/XXXXXX) && cp %s $d/ca.pem && openssl rehash $d && echo $d"
+  return tenant.shell(command:format(folder, file)):match "%S+"
 end
 
 setup(function()
@@ -46,7 +54,7 @@ local function write_bundle()
   return path
 end
 
--- How often a process reads the bundle that makes several connections at once, none of them known before.
+-- How often a process reads the bundle that makes several connections at once.
 local function reads_of(certificates)
   tenant.control(sandbox, "POST settings", { latency = 0.2 * tenant.SLOWER })
   certificates.timeout = 280
@@ -93,17 +101,17 @@ describe("a bundle of certificates", function()
   end)
 
   it("is read once by calls that begin at once and know nothing of the server", function()
-    local uipath = require "uipath"
     local token = uipath.connect(sandbox.options):access_token()
     assert.equal(1, reads_of {
-      ca_file = bundle, ca_dir = directory_of(folder .. "/other.pem"), access_token = token, client_id = false,
-      client_secret = false, scope = false,
+      ca_file = bundle, ca_dir = directory_of(folder .. "/other.pem"), access_token = token,
+      client_id = false, client_secret = false, scope = false,
     })
   end)
 
   it("is read anew where it was changed", function()
     local path = folder .. "/changing.pem"
-    local output, status = tenant.run(tenant.options(sandbox, { ca_file = path, max_attempts = 1 }), ([[
+    local options = tenant.options(sandbox, { ca_file = path, max_attempts = 1 })
+    local output, status = tenant.run(options, ([[
       local function write(from)
         local source, file = assert(io.open(from)), assert(io.open(%q, "w"))
         file:write(source:read "*a")
@@ -130,8 +138,9 @@ describe("a file that is of no use is told of although the directory would do:",
     ["/etc/passwd"] = "holds no PEM certificates",
   } do
     it(name, function()
-      local options = tenant.options(sandbox, { ca_file = name, ca_dir = directory_of(sandbox.ca_file) })
-      local _, err = require("uipath").connect(options):get "odata/Machines"
+      local directory = directory_of(sandbox.ca_file)
+      local options = tenant.options(sandbox, { ca_file = name, ca_dir = directory })
+      local _, err = uipath.connect(options):get "odata/Machines"
       assert.equal("network", err.kind)
       assert.matches(hint, err.hint)
     end)
@@ -140,12 +149,12 @@ end)
 
 describe("a server that no certificate vouches for", function()
   it("is refused, with the words that one of them alone would have", function()
-    local uipath = require "uipath"
     local other = folder .. "/other.pem"
     local function failure(certificates)
       return select(2, uipath.connect(tenant.options(sandbox, certificates)):get "odata/Machines")
     end
-    local alone, both = failure { ca_file = other }, failure { ca_file = other, ca_dir = directory_of(other) }
+    local alone = failure { ca_file = other }
+    local both = failure { ca_file = other, ca_dir = directory_of(other) }
     assert.equal("network", both.kind)
     assert.equal(alone.hint, both.hint)
     assert.equal(alone.attempts, both.attempts)
@@ -154,19 +163,19 @@ describe("a server that no certificate vouches for", function()
 end)
 
 describe("a server whose chain is known in parts", function()
-  it("is trusted: the file has the root and the directory what it signed, or the other way round", function()
+  it("is trusted: the file has the root, the directory what it signed, or the reverse", function()
     make_authority "root"
     make_authority("middle", "root")
-    make_authority("leaf", "middle")
-    tenant.shell(("cd %s && printf 'subjectAltName=IP:127.0.0.1\n' >leaf.ext && openssl x509 -req -in leaf.csr -CA middle.pem "
-      .. "-CAkey middle.key -CAcreateserial -days 2 -extfile leaf.ext -out leaf.pem"):format(folder))
-    local pid = tenant.shell(("cd %s && openssl s_server -accept 127.0.0.1:0 -cert leaf.pem -key leaf.key -www >server.log 2>&1 "
-      .. "</dev/null & echo $!"):format(folder)):match "%d+"
+    sign("leaf", "middle", "subjectAltName=IP:127.0.0.1",
+      "openssl req -newkey rsa:2048 -nodes -keyout NAME.key -subj /CN=NAME")
+    local server = "cd %s && exec openssl s_server -accept 127.0.0.1:0 "
+      .. "-cert leaf.pem -key leaf.key -www"
+    local pid = tenant.shell(("(%s) >%s/server.log 2>&1 </dev/null & echo $!")
+      :format(server:format(folder), folder)):match "%d+"
     finally(function() tenant.shell("kill " .. pid) end)
     local port = tenant.eventually(function()
       return tenant.shell(("cat %s/server.log"):format(folder)):match "ACCEPT 127.0.0.1:(%d+)"
     end)
-    local uipath = require "uipath"
     local function failure(certificates)
       certificates.base_url = "https://127.0.0.1:" .. port
       certificates.client_id, certificates.client_secret, certificates.scope = false, false, false

@@ -60,7 +60,9 @@ describe("a thousand calls under way over HTTP/2", function()
     tenant.eventually(function() return counters().in_flight == 256 end, 60)
     assert.is_true(counters().connections <= 4)
     -- Those of another service share the connections, and have streams of their own.
-    for i = 1, 100 do calls[#calls + 1] = client:start("GET", "testmanager_/api/v2/projects?i=" .. i) end
+    for i = 1, 100 do
+      calls[#calls + 1] = client:start("GET", "testmanager_/api/v2/projects?i=" .. i)
+    end
     tenant.eventually(function() return counters().in_flight == 356 end, 60)
     assert.is_true(counters().connections <= 4)
     for _, call in ipairs(calls) do call:cancel() end
