@@ -9,7 +9,8 @@ local sandbox, folder
 -- Has an authority sign what the command asks it to.
 local function sign(name, issuer, extension, request)
   local command = ("cd %s && %s -out NAME.csr && echo %s >NAME.ext && "
-    .. "openssl x509 -req -in NAME.csr -CA ISSUER.pem -CAkey ISSUER.key -CAcreateserial -days 2 -extfile NAME.ext -out NAME.pem")
+    .. "openssl x509 -req -in NAME.csr -CA ISSUER.pem "
+    .. "-CAkey ISSUER.key -CAcreateserial -days 2 -extfile NAME.ext -out NAME.pem")
     :format(folder, request, extension)
   tenant.shell((command:gsub("NAME", name):gsub("ISSUER", issuer)))
 end

@@ -36,7 +36,7 @@ end
 describe("a list of one page", function()
   for _, case in ipairs {
     { "is asked for alone", {}, {}, 1 },
-    { "is asked for alone where all of the client's lists have the prefetch", { prefetch = 8 }, {}, 1 },
+    { "is asked for alone where the prefetch is the client's", { prefetch = 8 }, {}, 1 },
     { "costs the requests that its call's own prefetch asked for", {}, { prefetch = 5 }, 5 },
     { "is asked for alone with a prefetch of one", {}, { prefetch = 1 }, 1 },
     { "is asked for alone where its limit is a page", {}, { prefetch = 5, limit = 1000 }, 1 },
