@@ -60,6 +60,7 @@ build = {
         "src/engine/token_reply.c",
         "src/engine/transfer.c",
         "src/engine/transport.c",
+        "src/engine/trust.c",
         "src/engine/url.c",
         "src/engine/words.c",
         "src/environment.c",

@@ -17,6 +17,7 @@
 #include "proxy.h"
 #include "spare.h"
 #include "tls_rest.h"
+#include "trust.h"
 #include "words.h"
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
@@ -427,11 +428,6 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
-  /* Both are set where either is given: libcurl's built-in bundle would be loaded beside a directory. */
-  bool given = settings->ca_file != NULL || settings->ca_dir != NULL;
-  if (given && (curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) != CURLE_OK ||
-                curl_easy_setopt(easy, CURLOPT_CAPATH, settings->ca_dir) != CURLE_OK))
-    return false;
   if (settings->insecure) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -484,6 +480,13 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
          curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
 }
 
+bool transfer_trust(struct transfer *transfer, enum trust trust) {
+  if (trust < transfer->transport->least_trust) trust = transfer->transport->least_trust;
+  transfer->trust = trust;
+  transfer->error_text[0] = '\0';
+  return trust_set(transfer->easy, transfer->transport, trust);
+}
+
 /* ======================================================================== */
 /* The end                                                                  */
 /* ======================================================================== */
@@ -522,12 +525,22 @@ static bool was_for_proxy(const struct transfer *transfer) {
   return strcasestr(transfer->error_text, host) != NULL;
 }
 
-/* What is wrong with the server's certificate, in words on what to do. */
-static const char *hint_for_certificate(struct transfer *transfer) {
+static enum certificate_fault certificate_fault_of(const struct transfer *transfer) {
   long verdict = -1;
   curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
   const char *libraries = curl_version_info(CURLVERSION_NOW)->ssl_version;
-  switch (certificate_fault(libraries, verdict, transfer->error_text)) {
+  return certificate_fault(libraries, verdict, transfer->error_text);
+}
+
+bool transfer_lacks_authority(const struct transfer *transfer, CURLcode result) {
+  return result == CURLE_PEER_FAILED_VERIFICATION && transfer->starts == 0 &&
+         transfer->trust < TRUST_BOTH &&
+         certificate_fault_of(transfer) != CERTIFICATE_WRONG_HOST;
+}
+
+/* What is wrong with the server's certificate, in words on what to do. */
+static const char *hint_for_certificate(struct transfer *transfer) {
+  switch (certificate_fault_of(transfer)) {
     case CERTIFICATE_WRONG_HOST:
       return "the server's certificate names another host: check the host name in base_url (and identity_url)";
     case CERTIFICATE_OUT_OF_DATE:

@@ -45,6 +45,7 @@ struct transfer {
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
   const struct transport_settings *transport; /* the request's, borrowed until transfer_finish */
+  enum trust trust;           /* the certificates that its connection is made with */
   struct download *download;  /* the request's, borrowed until transfer_finish */
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
@@ -99,6 +100,15 @@ struct transfer_end {
 /* Sets a clean easy handle up. false: no memory, or a file that cannot be read (then file_failure tells); transfer_finish is due in
    either case. */
 bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request);
+
+/* Sets the certificates that the transfer's connection is made with, or more of them, where the
+   settings begin with more: due after transfer_prepare, and allowed as long as the transfer is in no
+   multi handle. false: no memory. */
+bool transfer_trust(struct transfer *transfer, enum trust trust);
+
+/* Whether it failed, before anything was sent, for want of an authority that vouches for the server,
+   and more certificates are given than were looked at. */
+bool transfer_lacks_authority(const struct transfer *transfer, CURLcode result);
 
 /* Whether transfer_unpack is due, after a transfer that went well. */
 bool transfer_is_packed(const struct transfer *transfer);
