@@ -191,7 +191,7 @@ describe("no secret is", function()
     assert.equal("./engine/words.c:CURLOPT_VERBOSE\n", grep "CURLOPT_VERBOSE")
     assert.equal("./engine/words.c:if (is_listening)\n", grep "if .is_listening.")
     -- The callback looks at nothing but lines, and keeps none.
-    local file = assert(io.open(root .. "/engine/transfer.c"))
+    local file = assert(io.open(root .. "/engine/sending.c"))
     local callback = file:read("*a"):match "\nstatic int on_words%(.-\n}\n"
     file:close()
     assert.is_truthy(callback:find("if (type != CURLINFO_TEXT) return 0;", 1, true))
