@@ -50,6 +50,7 @@ build = {
         "src/engine/poll_few.c",
         "src/engine/proxy.c",
         "src/engine/retry.c",
+        "src/engine/sending.c",
         "src/engine/sha256.c",
         "src/engine/spare.c",
         "src/engine/text.c",

@@ -91,7 +91,7 @@ static void return_handle(struct loop *loop, struct job *job, CURLcode result) {
 void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
   job->sent_ms = clock_monotonic_ms();
   job->transfer.has_started = &loop->has_started;
-  job->transfer.connections = &loop->connections;
+  job->transfer.sending.connections = &loop->connections;
   CURL *easy = take_handle(loop);
   struct origin *origin = origin_of(loop, request->url);
   bool added = false;
@@ -189,7 +189,7 @@ static void read_ends(struct loop *loop) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
     remove_handle(loop, easy);
-    if (transfer_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
+    if (sending_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
     if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
     else if (!trust_more(loop, job, result)) pass_on(loop, job, result);
   }
