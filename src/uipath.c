@@ -10,6 +10,7 @@
 #include "lazy.h"
 #include "odata.h"
 #include "one_line.h"
+#include "owned.h"
 #include "private_file.h"
 #include "request.h"
 #include "suggest.h"
@@ -123,6 +124,7 @@ int luaopen_uipath(lua_State *L) {
       {"store", "uipath.store", true},           {NULL, NULL, false},
   };
   stay_loaded();
+  owned_open(L);
   preload_internal(L);
   call_open(L);
   client_open(L);
