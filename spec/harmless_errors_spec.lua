@@ -66,6 +66,16 @@ describe("a megabyte that was made to keep patterns busy", function()
     end)
   end
 
+  it("of header fields that come again and again, neither", function()
+    local lines = ("x:abc\n"):rep(30000):gsub("\n$", ""):gsub("\n", "\r\n")
+    tenant.in_time(3 * tenant.SLOWER, function()
+      return (tenant.timed(function()
+        local err = error_of { status = 403, type = false, headers = { lines } }
+        assert.equal(30000 * 5 - 2, #err.headers.x)
+      end))
+    end)
+  end)
+
   it("of a header field, neither", function()
     for _, piece in ipairs { "a=", "a", "a,", '"', " ", "Bearer " } do
       local err = error_of { status = 403, type = false, headers = { "WWW-Authenticate: " .. piece:rep(math.floor(100000 / #piece)) } }

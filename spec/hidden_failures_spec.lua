@@ -50,6 +50,7 @@ describe("an answer with 2xx is an error of kind failed:", function()
     { "a file's status without words", UPLOAD:format('"Conflict"', "null"), "B.1.nupkg: Conflict" },
     { "a file's status with an error object as text", UPLOAD:format('"Forbidden"', [["{\"message\":\"Not yours.\",\"errorCode\":5}"]]),
       "B.1.nupkg: Not yours." },
+    { "a file's status with an error object", UPLOAD:format('"Forbidden"', '{"message":"Not yours."}'), "B.1.nupkg: Not yours." },
   }
   for _, row in ipairs(rows) do
     it(row[1], function()

@@ -2,6 +2,7 @@
 -- say it. The texts are foreign: only their beginnings are looked at, and each pattern here goes through a text once.
 
 local json = require "uipath".json
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local words = {}
 
@@ -72,7 +73,8 @@ local LEAST = { "description", "Description", "reason", "Reason", "StatusDescrip
 local MORE = {
   "detail", "Detail", "details", "Details", "validationErrors", "ValidationErrors", "errors", "Errors", "ExceptionMessage",
   "exceptionMessage", "MessageDetail", "messageDetail", "ModelState", "modelState", "innererror", "innerError", "InnerError",
-  "innerException", "InnerException", "internalexception", "error", "Error", "odata.error", "fault", "Fault", "result",
+  "innerException", "InnerException", "internalexception", "messages", "Messages", "errorMessages", "ErrorMessages", "error", "Error",
+    "odata.error", "fault", "Fault", "result",
 }
 -- Of these the members may be fields of the request, each with what is wrong with it.
 local BY_FIELD = { errors = true, Errors = true, ModelState = true, modelState = true, validationErrors = true, details = true }
@@ -215,10 +217,20 @@ local function elements(document, ...)
   return texts
 end
 
+-- Those whose text is what was meant, the best first; and those of pages without a title.
+local ELEMENTS = { "message", "exceptionmessage", "messagedetail", "faultstring", "title", "detail", "description", "reason", "text",
+  "string" }
+local HEADINGS = { "h1", "h2", "h3", "p" }
+
 local function words_of_markup(document)
   local said = {}
-  for _, content in ipairs(elements(document, "message", "exceptionmessage", "messagedetail", "faultstring", "title")) do
-    if content and not (said[1] and content == said[1]) then add(said, content) end
+  document = document:gsub("<!%[CDATA%[(.-)%]%]>", function(content) return (content:gsub("[<>&]", { ["<"] = "&lt;", [">"] = "&gt;",
+    ["&"] = "&amp;" })) end)
+  for _, content in ipairs(elements(document, unpack(ELEMENTS))) do
+    if content then add(said, content) end
+  end
+  for _, content in ipairs(said[1] and {} or elements(document, unpack(HEADINGS))) do
+    if content and not said[1] then add(said, content) end
   end
   -- The inner error's message is the second one.
   local inner = document:find "<[%w:_.-]*[iI]nner[eE]rror[^<>]*>" or document:find "<[%w:_.-]*InnerException[^<>]*>"
@@ -309,7 +321,7 @@ local function words_of_item(item)
   local about = {}
   local inside = type(item.Body) == "string" and #item.Body <= LONGEST_LOOK and item.Body:find "^%s*{" and json.decode(item.Body)
   gather_object(about, item, 2)
-  gather(about, inside or nil, 2)
+  gather(about, inside or type(item.Body) == "table" and item.Body or nil, 2)
   local piece = joined(about) or text(item.Body) or item.Status and text(tostring(item.Status))
   if item.Key and item.Status and piece then piece = ("%s: %s"):format(tostring(item.Key), piece) end
   return piece and trimmed(piece)
