@@ -17,8 +17,8 @@ local function error_of(answer, changes)
   return err
 end
 
-describe("a megabyte that was made to keep patterns busy", function()
-  local function filled(piece) return piece:rep(math.floor(2 ^ 20 / #piece)) end
+describe("a quarter of a megabyte that was made to keep patterns busy", function()
+  local function filled(piece) return piece:rep(math.floor(2 ^ 18 / #piece)) end
 
   local texts = {
     "<Message>", "<title", "<title>", "<", "<a ", "<m:message", "<Message><Code><RequestId>", "&#", "&lt", " ", "\n", "\194\133", "?",
