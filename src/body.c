@@ -139,7 +139,10 @@ static void read_part(lua_State *L, int index, struct body_part *part) {
 
 static void read_multipart(lua_State *L, int index, struct call_body *body) {
   size_t count = lua_rawlen(L, index);
-  if (count == 0) luaL_error(L, "a multipart body needs at least one part");
+  if (count == 0) {
+    luaL_error(L, "a multipart body needs at least one part");
+    return;
+  }
   body->kind = BODY_MULTIPART;
   body->parts = calloc(count, sizeof *body->parts);
   if (body->parts == NULL) {

@@ -224,7 +224,10 @@ int call_start_token(lua_State *L, call_results *results) {
 
 const struct token *call_token(lua_State *L, int index, enum token_kind *kind) {
   const struct call_object *object = check_object(L, index);
-  if (object->call == NULL) luaL_error(L, "the call has been collected");
+  if (object->call == NULL) {
+    luaL_error(L, "the call has been collected");
+    return NULL;
+  }
   const struct call_reply *reply = &object->call->reply;
   *kind = token_source_kind(object->call->request.token_source);
   if (reply->error == CALL_OK && reply->token != NULL) return reply->token;
