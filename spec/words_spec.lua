@@ -134,6 +134,12 @@ describe("header fields that say why are read:", function()
     assert.matches("access_token has expired", err.hint)
   end)
 
+  it("and of a 401 the scopes that it wants", function()
+    local err = error_of { status = 401, type = false,
+      headers = { 'WWW-Authenticate: Bearer error="insufficient_scope", scope="OR.A OR.B"' } }
+    assert.matches("^needs OR.A and OR.B; ", err.hint)
+  end)
+
   it("beside the body's words", function()
     local err = error_of { status = 403, body = '{"message":"No.","errorCode":3}', headers = { challenge } }
     assert.same({ "No. More is needed.", 3 }, { err.message, err.code })
@@ -177,6 +183,7 @@ describe("what another than the service says", function()
     end
     assert.matches("sign%-in of its own", error_of({ status = 511, body = PAGE, type = "text/html" }).hint)
     assert.equal("Access denied", error_of({ status = 403, body = PAGE, type = "text/html" }).message)
+    assert.matches("not the service's own", error_of({ status = 401, body = PAGE, type = "text/html" }).hint)
     assert.matches("not the service's own", error_of({ status = 413, body = PAGE, type = "text/html" }).hint)
   end)
 

@@ -87,7 +87,7 @@ function gateway.hint(err)
       and "the storage refuses it: a signed address may have expired, or is used in another way than it was made for" or nil
   end
   if kind == "page" and status == 404 then return "check base_url, organization and tenant" end
-  if status == 401 or status == 404 or status == 408 or status == 429 then return nil end
+  if status == 404 or status == 408 or status == 429 then return nil end
   local is_foreign = kind == "page" or status == 403 and (kind == "text" or is_of_gateway(headers))
   if not is_foreign then return nil end
   return ("this is not the service's own answer, but that of a firewall, gateway or proxy before it%s: ask who runs it what it blocks")

@@ -315,6 +315,23 @@ function words.message_of(body, headers)
   return joined(said)
 end
 
+-- Orchestrator's 0 means none.
+local function code(value)
+  if (type(value) == "number" and value ~= 0) or text(value) then return value end
+end
+
+local function code_in(object)
+  return code(object.errorCode) or code(object.code) or code(object.ErrorCode)
+end
+
+-- What tells an item from others, where it has no words.
+local function name_of(item)
+  for _, name in ipairs { "Key", "Name", "Reference", "Id", "id", "Ordinal" } do
+    local value = item[name]
+    if type(value) == "number" or text(value) then return ("%s %s"):format(name, tostring(value)) end
+  end
+end
+
 -- The words of one of the items. What an upload says of a file may be an error object as text.
 local function words_of_item(item)
   if type(item) ~= "table" then return text(tostring(item)) end
@@ -324,6 +341,11 @@ local function words_of_item(item)
   gather(about, inside or type(item.Body) == "table" and item.Body or nil, 2)
   local piece = joined(about) or text(item.Body) or item.Status and text(tostring(item.Status))
   if item.Key and item.Status and piece then piece = ("%s: %s"):format(tostring(item.Key), piece) end
+  if not piece then
+    local number, name = code_in(item), name_of(item)
+    piece = number and ("code %s"):format(tostring(number)) or nil
+    if name then piece = piece and ("%s: %s"):format(name, piece) or name end
+  end
   return piece and trimmed(piece)
 end
 
@@ -350,15 +372,6 @@ function words.of_failed(items, body)
     add(said, table.concat(listed, are_words and "; " or ", ") .. (unsaid > 0 and (", and %d more"):format(unsaid) or ""))
   end
   return joined(said) or words.message_of(body) or "the operation did not succeed"
-end
-
--- Orchestrator's 0 means none.
-local function code(value)
-  if (type(value) == "number" and value ~= 0) or text(value) then return value end
-end
-
-local function code_in(object)
-  return code(object.errorCode) or code(object.code) or code(object.ErrorCode)
 end
 
 ---UiPath's errorCode, OAuth's error, or the like.
