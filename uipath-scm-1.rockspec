@@ -79,6 +79,7 @@ build = {
         "src/odata.c",
         "src/one_line.c",
         "src/options.c",
+        "src/owned.c",
         "src/private_file.c",
         "src/profile.c",
         "src/request.c",

@@ -261,6 +261,15 @@ static void set_token_source(lua_State *L, struct client *client, int index, int
   lua_settop(L, top);
 }
 
+/* Frees what the client holds beyond Lua's memory. */
+static void release(struct owned *owned) {
+  struct client *client = (struct client *)owned;
+  token_source_release(client->token_source);
+  transport_settings_release(client->transport);
+  client->token_source = NULL;
+  client->transport = NULL;
+}
+
 /* Pushes a client for the resolved options at index. parent: see set_token_source. [-0, +1] */
 static void new_client(lua_State *L, int index, int parent) {
   struct client *client = lua_newuserdatauv(L, sizeof *client, 1);
@@ -282,7 +291,8 @@ static void new_client(lua_State *L, int index, int parent) {
   lua_setiuservalue(L, -2, 1);
   if (client->waits_in_lua) open_functions(L);
   luaL_getmetatable(L, client->waits_in_lua ? LUA_METATABLE : METATABLE);
-  lua_setmetatable(L, -2); /* from here on the collector frees what follows */
+  lua_setmetatable(L, -2); /* from here on the collector frees what follows, or the end of the state */
+  owned_add(L, &client->owned, release);
   client->transport = new_transport(L, index);
   set_token_source(L, client, index, parent);
 }
@@ -319,10 +329,8 @@ static int client_folder(lua_State *L) {
 
 static int client_collect(lua_State *L) {
   struct client *client = check_any(L, 1);
-  token_source_release(client->token_source);
-  transport_settings_release(client->transport);
-  client->token_source = NULL;
-  client->transport = NULL;
+  owned_remove(&client->owned);
+  release(&client->owned);
   return 0;
 }
 
@@ -537,6 +545,8 @@ void client_open(lua_State *L) {
   luaL_newmetatable(L, METATABLE);
   lua_pushliteral(L, METATABLE);
   lua_setfield(L, -2, "__name");
+  lua_pushliteral(L, METATABLE);
+  lua_setfield(L, -2, "__metatable"); /* what getmetatable gives: nothing that could be called at the wrong time */
   luaL_setfuncs(L, metamethods, 0);
   lua_createtable(L, 0, 24);
   luaL_setfuncs(L, methods, 0);
