@@ -476,6 +476,7 @@ describe("mistakes raise, with the caller's position:", function()
     { "download", { {}, "b" }, "must have a Uri" },
     { "download", { { Uri = "https://a/" }, "b", { filter = "x" } }, "'filter' is for a path" },
     { "download", { { Uri = "https://a/" }, "b", { headers = { Authorization = "x" } } }, "set by the client itself" },
+    { "download", { "a", "b", { headers = { ["RANGE"] = "bytes=0-" } } }, "the download's own" },
     { "download", { "a#b", "b" }, "#" },
     { "upload", { "a", { 1 } }, "the body must be a string or a uipath.file, got table" },
     { "upload", { "a" }, "the body must be a string or a uipath.file, got nil" },

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,7 @@
 
 #define METATABLE "uipath.download"
 #define LONGEST_SECONDS 1e9
+#define PAUSE_MS 1 /* between two looks at a pipe that is full */
 
 /* ======================================================================== */
 /* Downloads as Lua has them: a userdata with one reference                 */
@@ -65,7 +67,12 @@ static int internal_keep_download(lua_State *L) {
   const char *text = luaL_checklstring(L, 2, &length);
   struct pipe_signal held;
   pipe_signal_hold(&held);
-  bool is_kept = file_sink_open(sink) && file_sink_write(sink, text, length) && file_sink_commit(sink);
+  enum file_sink_result result = file_sink_open(sink) ? FILE_SINK_WAITS : FILE_SINK_FAILED;
+  while (result == FILE_SINK_WAITS) {
+    result = file_sink_write(sink, text, length);
+    if (result == FILE_SINK_WAITS) poll(NULL, 0, PAUSE_MS);
+  }
+  bool is_kept = result == FILE_SINK_WRITTEN && file_sink_commit(sink);
   pipe_signal_release(&held);
   if (is_kept) {
     lua_pushboolean(L, 1);

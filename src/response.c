@@ -216,7 +216,7 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   if (call->request.is_presigned) {
     const char *query = strchr(call->request.url.data, '?');
     set_string(L, "_query", query == NULL ? NULL : query + 1);
-    if (reply->status == 403 && reply->hint == NULL) set_string(L, "hint", hint_refused_address);
+    if (reply->status == 403 && reply->hint == NULL && call->request.token_source == NULL) set_string(L, "hint", hint_refused_address);
   }
   if (reply->status >= 400) set_folder(L, &call->request);
 }

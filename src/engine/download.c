@@ -185,19 +185,27 @@ static void decide(struct download *download, const struct transfer *transfer, i
   if (download->looks && download->place == DOWNLOAD_IN_FILE) download->place = place_to_look(transfer);
 }
 
-bool download_take(struct download *download, struct transfer *transfer, int status, const char *bytes, size_t length,
-                   bool *for_memory) {
+static enum download_result result_of(enum file_sink_result result) {
+  if (result == FILE_SINK_WAITS) return DOWNLOAD_WAITS;
+  return result == FILE_SINK_WRITTEN ? DOWNLOAD_TAKEN : DOWNLOAD_STOPS;
+}
+
+enum download_result download_take(struct download *download, struct transfer *transfer, int status, const char *bytes, size_t length) {
   if (download->place == DOWNLOAD_UNDECIDED) decide(download, transfer, status);
   struct buffer *kept = &transfer->reply_body;
   if (download->place == DOWNLOAD_LOOKED_AT && length > DOWNLOAD_LONGEST_LOOK - kept->length) {
     /* It is too long for what would be looked for. */
+    enum file_sink_result result = kept->length > 0 ? file_sink_write(&download->sink, kept->data, kept->length) : FILE_SINK_WRITTEN;
+    if (result != FILE_SINK_WRITTEN) return result_of(result);
     download->place = DOWNLOAD_IN_FILE;
-    if (kept->length > 0 && !file_sink_write(&download->sink, kept->data, kept->length)) return false;
     kept->length = 0;
   }
-  *for_memory = download->place == DOWNLOAD_IN_MEMORY || download->place == DOWNLOAD_LOOKED_AT;
-  if (*for_memory) return true;
-  return download->place == DOWNLOAD_IN_FILE && file_sink_write(&download->sink, bytes, length);
+  switch (download->place) {
+    case DOWNLOAD_IN_MEMORY:
+    case DOWNLOAD_LOOKED_AT: return DOWNLOAD_FOR_MEMORY;
+    case DOWNLOAD_IN_FILE: return result_of(file_sink_write(&download->sink, bytes, length));
+    default: return DOWNLOAD_STOPS;
+  }
 }
 
 /* ======================================================================== */

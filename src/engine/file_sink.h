@@ -29,8 +29,13 @@ bool file_sink_init(struct file_sink *sink, const char *path);
 /* Opens it unless it is open. Each of these gives false where it fails, and `failure` tells why. */
 bool file_sink_open(struct file_sink *sink);
 
-/* Appends bytes. */
-bool file_sink_write(struct file_sink *sink, const void *bytes, size_t length);
+/* Appends bytes. What is written straight never blocks: where the reader is slow, these very bytes are to be given again
+   when file_sink_is_ready. */
+enum file_sink_result { FILE_SINK_WRITTEN, FILE_SINK_WAITS, FILE_SINK_FAILED };
+enum file_sink_result file_sink_write(struct file_sink *sink, const void *bytes, size_t length);
+
+/* Whether some bytes can be written without waiting for a reader. */
+bool file_sink_is_ready(const struct file_sink *sink);
 
 /* Begins anew. What was written straight cannot be taken back: where the bytes that follow are the same as before
    (is_same), as many are left out; else it is a failure. */

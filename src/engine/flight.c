@@ -207,6 +207,8 @@ static bool put_off_deadline(struct flight *flight) {
 
 static void on_deadline(void *owner) {
   struct flight *flight = owner;
+  /* A slow reader is not the server's fault. */
+  if (flight->job.transfer.is_paused) flight->job.transfer.progress_ms = clock_monotonic_ms();
   if (streams(flight) && flight->job.transfer.easy != NULL && put_off_deadline(flight)) return;
   fail_at_deadline(flight);
 }

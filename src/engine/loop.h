@@ -41,6 +41,8 @@ struct loop {
   bool has_started;             /* libcurl has begun to send something since this was last false */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
+  bool has_straight;            /* there has been a download into what is no regular file */
+  bool has_paused;              /* one of these waits for its reader */
   struct token_cache *tokens;   /* all of them */
   struct service *services;     /* all of them: see pace.h */
   struct notify *notify;        /* the engine's, once it has one: served while the loop sleeps */

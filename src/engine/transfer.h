@@ -58,6 +58,7 @@ struct transfer {
   int starts;                 /* how often libcurl began to send it */
   int64_t start_ms;           /* clock_monotonic_ms of the last of these */
   bool *has_started;          /* set to true at each of these: see loop_turn */
+  bool is_paused;             /* the download waits for its reader */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
   bool too_large;

@@ -117,7 +117,7 @@ end
 
 local define = {
   download = function(command)
-    command:argument("path", "such as odata/Processes/…DownloadPackage(key='A:1.0.0'), or …GetReadUri?path=…")
+    command:argument("path", "such as odata/Buckets(1)/…GetReadUri?path=…")
     command:argument("file", "which is there only when it is whole; - is standard output")
     add_transfer(command)
   end,
