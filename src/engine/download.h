@@ -28,7 +28,7 @@ enum download_place {
   DOWNLOAD_IN_MEMORY, /* in the transfer's reply_body, as usual */
   DOWNLOAD_LOOKED_AT, /* likewise, up to DOWNLOAD_LONGEST_LOOK */
   DOWNLOAD_IN_FILE,
-  DOWNLOAD_USELESS    /* it is thrown away: see mismatch or sink.failure */
+  DOWNLOAD_USELESS /* it is thrown away: see mismatch or sink.failure */
 };
 
 struct download {
@@ -64,7 +64,8 @@ enum download_result {
 };
 
 /* Some of the body of an answer has come, whose headers the transfer has. */
-enum download_result download_take(struct download *download, struct transfer *transfer, int status, const char *bytes, size_t length);
+enum download_result download_take(struct download *download, struct transfer *transfer, int status, const char *bytes,
+                                   size_t length);
 
 /* The transfer is over: corrects how, by what has become of the file. Puts that in its place when it is whole. */
 void download_finish(struct download *download, const struct transfer *transfer, struct transfer_end *end);

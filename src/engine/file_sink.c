@@ -97,7 +97,7 @@ static int named_descriptor(const char *path) {
   if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
   for (const char *const *folder = folders; *folder != NULL; folder++) {
     size_t length = strlen(*folder), digits = strncmp(path, *folder, length) == 0 ? strspn(path + length, "0123456789") : 0;
-    if (digits > 0 && digits < 9 && path[length + digits] == '\0') return atoi(path + length);
+    if (digits > 0 && digits < 9 && path[length + digits] == '\0') return (int)strtol(path + length, NULL, 10);
   }
   return -1;
 }

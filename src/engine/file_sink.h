@@ -12,18 +12,18 @@
 #include <sys/types.h>
 
 struct file_sink {
-  char *path;       /* as it was given */
-  char *target;     /* what it leads to, once it is open; NULL: written straight */
-  char *temporary;  /* the name that the bytes have until they are whole; NULL: none */
+  char *path;                   /* as it was given */
+  char *target;                 /* what it leads to, once it is open; NULL: written straight */
+  char *temporary;              /* the name that the bytes have until they are whole; NULL: none */
   struct file_sink *next_named; /* in the list of those with such a name */
-  int descriptor;   /* -1: not open */
-  pid_t owner;      /* the process that has opened it: a forked child must not take its file away */
-  int64_t length;   /* of what has come of the download */
-  int64_t written;  /* of what was written straight and cannot be taken back */
-  char failure[256]; /* why it cannot be written; "" if it can */
+  int descriptor;               /* -1: not open */
+  pid_t owner;                  /* the process that has opened it: a forked child must not take its file away */
+  int64_t length;               /* of what has come of the download */
+  int64_t written;              /* of what was written straight and cannot be taken back */
+  char failure[256];            /* why it cannot be written; "" if it can */
 };
 
-/* A sink for a path, which is copied; nothing is opened yet. false: no memory. */
+/* A sink for a path, which is copied; nothing is opened yet. It must stay where it is. false: no memory. */
 bool file_sink_init(struct file_sink *sink, const char *path);
 
 /* Opens it unless it is open. Each of these gives false where it fails, and `failure` tells why. */

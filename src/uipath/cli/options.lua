@@ -104,7 +104,9 @@ local function add_call(command, name)
 end
 
 -- Commands that connect, and then take the options of a connection.
-local connects = { download = true, upload = true, get = true, post = true, put = true, patch = true, delete = true, token = true, can = true }
+local connects = {
+  get = true, post = true, put = true, patch = true, delete = true, download = true, upload = true, token = true, can = true,
+}
 
 -- What download and upload have in common; the arguments are defined before.
 local function add_transfer(command)
