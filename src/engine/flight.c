@@ -116,14 +116,15 @@ static void record_one(struct flight *flight, int attempt, int64_t elapsed_ms, i
   engine_call_event(flight->call, &event);
 }
 
-/* Records what the last transfer came to. The attempts that libcurl repeated by itself have events of their own before; it says only when the
-   last one began, and the time until then is counted as the first one's. */
+/* Records what the last transfer came to. The attempts that were repeated at once have events of their own before; it is known only when the
+   last one began, and the time until then is counted as the first one's. Where both reasons for that were met, they are told in this order. */
 static void record_attempts(struct flight *flight, int repetitions, int status, const char *message) {
   if (!flight->call->request.wants_events) return;
   int last = flight->job.exchange.attempts;
   int64_t begun_ms = flight->job.sent_ms;
   for (int i = repetitions; i > 0; i--) {
-    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0, "the kept connection was dead");
+    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0,
+               i <= flight->job.transfer.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
     begun_ms = flight->job.transfer.start_ms;
   }
   record_one(flight, last, clock_monotonic_ms() - begun_ms, status, message);
@@ -175,6 +176,12 @@ static const char *current_wait(const struct flight *flight) {
   return flight->job.transfer.starts > 0 ? "waiting for the response" : "connecting";
 }
 
+/* Whether the request changes nothing; the exchange's `safe` leaves out those whose redirects are not followed. */
+static bool only_reads(const struct flight *flight) {
+  const char *method = flight->call->request.method;
+  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 static void fail_at_deadline(struct flight *flight) {
   char message[MESSAGE_SIZE];
   bool is_total = flight->last_moment_ms <= clock_monotonic_ms();
@@ -182,6 +189,8 @@ static void fail_at_deadline(struct flight *flight) {
            (double)(is_total ? flight->call->request.total_timeout_ms : flight->call->request.timeout_ms) / 1000, current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
   flight->call->reply.for_token = flight->waits_for_token;
+  if (!only_reads(flight) && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0)
+    flight->call->reply.uncertain = true;
   abort_attempt(flight, message);
   forget_answer(flight);
   fail(flight, CALL_TIMEOUT, true, message, may_have_acted ? hint_may_have_acted : NULL);
@@ -287,7 +296,7 @@ static void on_pause_over(void *owner) {
 
 /* Takes over the Location of a 3xx if it stays within the origin. */
 static bool resolve_redirect(struct flight *flight, int status) {
-  if (status < 300 || status >= 400) return false;
+  if (status < 300 || status >= 400 || status == 304) return false;
   size_t length;
   const char *location = transfer_header(&flight->job.transfer, "Location", &length);
   if (location == NULL) return false;
@@ -335,6 +344,14 @@ static void finish_as_answered(struct flight *flight) {
   finish(flight);
 }
 
+/* Whether the attempt that has ended so may have done what it asked for: it was sent, and no answer says that it has not. */
+static bool is_uncertain(const struct flight *flight, const struct transfer_end *end) {
+  if (only_reads(flight)) return false;
+  if (end->outcome != RETRY_RESPONSE) return flight->job.transfer.starts > 0;
+  if (end->status == 503) return end->retry_after_ms < 0;
+  return end->status == 408 || end->status == 500 || end->status == 502 || end->status == 504;
+}
+
 static void on_transfer_end(void *owner, const struct transfer_end *ended) {
   struct flight *flight = owner;
   struct call_reply *reply = &flight->call->reply;
@@ -355,6 +372,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *ended) {
   reply->http_version = end->http_version;
   reply->retry_after_ms = end->retry_after_ms;
   reply->retryable = retry_may_succeed_later(end->outcome, end->status);
+  if (is_uncertain(flight, end)) reply->uncertain = true; /* of any attempt */
   free(reply->message);
   free(reply->hint);
   reply->message = end->message == NULL ? NULL : strdup(end->message);
@@ -369,6 +387,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *ended) {
                                    .status = end->status,
                                    .retry_after_ms = end->retry_after_ms,
                                    .repetitions = end->repetitions,
+                                   .refusals = end->refusals,
                                    .within_origin = resolve_redirect(flight, end->status)};
   enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
   record_attempts(flight, end->repetitions, end->status, end->message);
