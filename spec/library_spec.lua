@@ -98,7 +98,7 @@ describe("the annotations name", function()
       described = described .. file:read "*a"
       file:close()
     end
-    for _, name in ipairs(getmetatable(client).groups) do
+    for _, name in ipairs(require("debug").getmetatable(client).groups) do
       local class = name:gsub("^%l", string.upper)
       assert.is_truthy(described:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)
       local expected, found = {}, {}
