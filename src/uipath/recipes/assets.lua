@@ -211,14 +211,9 @@ local function set(client, name, given, options)
     if not row then return nil, err end
     return update(client, row.Id, kind, held, options)
   end
-  local rows, err = find.named(client, ASSET, wanted, call)
-  if not rows then return nil, err end
-  if #rows > 0 then
-    local row
-    row, err = find.one(client, ASSET, { name = wanted }, call)
-    if not row then return nil, err end
-    return update(client, row.Id, kind, held, options)
-  end
+  local row, err = find.named(client, ASSET, wanted, call)
+  if row == nil then return nil, err end
+  if row then return update(client, row.Id, kind, held, options) end
   local body = with(held, { Name = wanted, ValueScope = "Global", ValueType = kind, Description = options.description })
   local asset
   asset, err = client:post(SET, body, call)
