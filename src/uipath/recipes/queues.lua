@@ -61,14 +61,9 @@ local function check_content(content, what)
   end
 end
 
--- An empty content is an object, too.
-local function object(content)
-  return next(content) ~= nil and content or nil
-end
-
 local function many_item(content, index, getters)
   check_content(content, ("queues:add_many: item %d"):format(index))
-  local item = { SpecificContent = object(content) }
+  local item = { SpecificContent = content }
   for option, get in pairs(getters) do item[NAMES[option]] = get(content, index) end
   return item
 end
@@ -135,7 +130,7 @@ local function look_for(client, queue, item, began)
     if age and age > SKEW then
       return nil, failure("conflict", ("the reference '%s' is there already"):format(item.Reference), { item = row })
     end
-    if (age and age > 1) or not has_content(row, item.SpecificContent or {}) then return false end
+    if (age and age > 1) or not has_content(row, item.SpecificContent) then return false end
     return row
   end
 end
@@ -151,7 +146,7 @@ local function add(client, queue, content, options)
   local call = options.call
   local name, err = name_of(client, queue, call)
   if not name then return nil, err end
-  local item = { Name = name, SpecificContent = object(content) }
+  local item = { Name = name, SpecificContent = content }
   for option, property in pairs(NAMES) do
     if options[option] ~= nil then
       local wrong
