@@ -125,11 +125,15 @@ end
 ---@param kind uipath.recipes.Kind
 ---@param ref any a name, an id, a key, a row or { name = … }
 ---@param call table options of the requests
+---@param member? string what is needed of it: a row that lacks it is fetched
 ---@return table? row
 ---@return uipath.Error? err
-function find.one(client, kind, ref, call)
+function find.one(client, kind, ref, call, member)
   if type(ref) == "number" then return by_id(client, kind, ref, call) end
-  if type(ref) == "table" and ref.Id ~= nil then return ref end
+  if type(ref) == "table" and ref.Id ~= nil then
+    if member == nil or shared.value(ref[member]) ~= nil then return ref end
+    return by_id(client, kind, ref.Id, call)
+  end
   if type(ref) == "string" and recipes.is_guid(ref) then return by_key(client, kind, ref, call) end
   local name = find.name(ref)
   local row, err = find.named(client, kind, name, call)

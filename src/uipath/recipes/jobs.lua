@@ -121,9 +121,9 @@ local function look_for(client, process, info, found)
 end
 
 local function start(client, process, input, options)
-  local row, err = process, nil
+  local row, err
   if type(process) == "string" and recipes.is_guid(process) then row = { Key = process }
-  elseif not (type(process) == "table" and process.Key) then row, err = find.one(client, PROCESS, process, options.call) end
+  else row, err = find.one(client, PROCESS, process, options.call, "Key") end
   if not row then return nil, err end
   local info
   info, err = start_info(client, input, options)

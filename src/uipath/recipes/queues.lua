@@ -73,15 +73,15 @@ end
 -- ---------------------------------------------------------------------------
 
 -- The definition of a queue that is told by anything.
-local function definition_of(client, queue, call)
-  return find.one(client, QUEUE, queue, call)
+local function definition_of(client, queue, call, member)
+  return find.one(client, QUEUE, queue, call, member)
 end
 
 -- The name of a queue that is told by anything; the service knows queues by it.
 local function name_of(client, queue, call)
   local name = find.name(queue)
   if name then return name end
-  local row, err = definition_of(client, queue, call)
+  local row, err = definition_of(client, queue, call, "Name")
   return row and row.Name, err
 end
 
@@ -104,7 +104,7 @@ end
 
 -- The items of a reference in a queue that has each but once, and when the service has said so; nil: it cannot be known.
 local function of_reference(client, queue, reference, call)
-  local row = definition_of(client, queue, call)
+  local row = definition_of(client, queue, call, "EnforceUniqueReference")
   if not row or row.EnforceUniqueReference ~= true then return nil end
   local answer, response = client:get("odata/QueueItems", with(call, {
     filter = { "QueueDefinitionId eq ? and Reference eq ?", row.Id, reference }, orderby = "Id desc", top = 10,
@@ -172,7 +172,7 @@ end
 -- ---------------------------------------------------------------------------
 
 local function add_many(client, queue, contents, options)
-  local row, err = definition_of(client, queue, options.call)
+  local row, err = definition_of(client, queue, options.call, "Name")
   if not row then return nil, err end
   return bulk.add(client, row.Name, contents, many_item, properties, options)
 end
