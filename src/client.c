@@ -86,8 +86,8 @@ static enum url_deployment deployment_option(lua_State *L, int index) {
 }
 
 /* The groups of recipes, each of them a field of every client; what they are is in uipath/recipes. */
-static const char *const groups[] = {"assets",   "buckets",   "exports", "folders",   "jobs",
-                                     "packages", "processes", "queues",  "schedules", NULL};
+static const char *const groups[] = {"assets",    "buckets", "exports",   "folders", "jobs", "packages",
+                                     "processes", "queues",  "schedules", "tests",   NULL};
 
 /* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's
    file is out of reach. */
@@ -199,7 +199,7 @@ static void push_store(lua_State *L, int index) {
   if (lua_isnil(L, store)) return;
   lua_getfield(L, store, "identity");
   if (lua_type(L, -1) != LUA_TSTRING) {
-    weak_table_push(L, &numbers_key);
+    weak_table_push(L, &numbers_key, "k");
     lua_pushvalue(L, store);
     lua_rawget(L, -2);
     if (lua_isnil(L, -1)) {

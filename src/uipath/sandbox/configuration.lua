@@ -6,7 +6,9 @@ local configuration = {}
 local RESOURCES = {
   "OR.Machines", "OR.Jobs", "OR.Folders", "OR.Queues", "OR.Administration", "OR.Execution",
   "OR.Assets", "OR.Monitoring", "OR.Audit",
+  "OR.TestSets", "OR.TestSetExecutions",
   "TM.Projects", "TM.Requirements", "TM.TestCases", "TM.Users",
+  "TM.TestSets", "TM.TestExecutions", "TM.Attachments",
   "PM.User", "PM.Group", "PM.RobotAccount",
 }
 

@@ -6,7 +6,7 @@ local entities = {}
 function entities.load()
   for _, name in ipairs {
     "attachments", "packages", "processes", "jobs", "schedules", "queues", "assets", "buckets",
-    "exports",
+    "exports", "test_automation",
   } do
     require("uipath.sandbox." .. name)
   end

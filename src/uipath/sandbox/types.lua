@@ -95,6 +95,16 @@ define("ProcessScheduleDto", [[
   RunAsMe:Boolean Id:Int64
 ]])
 
+define("TestSetDto", [[
+  Key:Guid Name:String Description:String SourceType:Enum OrganizationUnitId:Int64
+  TestCaseCount:Int32 Enabled:Boolean CreationTime:Date Id:Int64
+]])
+
+define("TestSetExecutionDto", [[
+  Name:String TestSetId:Int64 OrganizationUnitId:Int64 StartTime:Date EndTime:Date Status:Enum
+  TriggerType:Enum BatchExecutionKey:Guid RunId:Int32 CreationTime:Date Id:Int64
+]])
+
 define("LogDto", [[
   Level:Enum WindowsIdentity:String ProcessName:String TimeStamp:Date Message:String JobKey:Guid
   RawMessage:String RobotName:String HostMachineName:String MachineId:Int64 RuntimeType:Enum
