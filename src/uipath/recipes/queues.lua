@@ -24,7 +24,8 @@ local properties = {}
 function properties.reference(given)
   if type(given) == "number" then given = given % 1 == 0 and ("%d"):format(given) or tostring(given) end
   if type(given) ~= "string" or given == "" then return nil, "must be a string that is not empty" end
-  if #given > LONGEST_REFERENCE * 4 then return nil, "must have at most 128 characters" end
+  -- Of a character of UTF-8 the first byte counts.
+  if select(2, given:gsub("[^\128-\191]", "")) > LONGEST_REFERENCE then return nil, "must have at most 128 characters" end
   return given
 end
 
@@ -102,10 +103,12 @@ local function has_content(item, content)
   return true
 end
 
--- The items of a reference in a queue that has each but once, and when the service has said so; nil: it cannot be known.
+-- The items of a reference in a queue that has each but once, and when the service has said so; nil: it is not known now; false: the
+-- queue may have several.
 local function of_reference(client, queue, reference, call)
   local row = definition_of(client, queue, call, "EnforceUniqueReference")
-  if not row or row.EnforceUniqueReference ~= true then return nil end
+  if not row then return nil end
+  if row.EnforceUniqueReference ~= true then return false end
   local answer, response = client:get("odata/QueueItems", with(call, {
     filter = { "QueueDefinitionId eq ? and Reference eq ?", row.Id, reference }, orderby = "Id desc", top = 10,
   }))
@@ -122,6 +125,7 @@ local function look_for(client, queue, item, began)
   if not item.Reference then return nil end
   return function(call)
     local rows, now = of_reference(client, queue, item.Reference, call)
+    if rows == false then return false end
     local row = rows and rows[1]
     if not row then return nil end
     if rows[2] then return false end
