@@ -92,9 +92,12 @@ describe("the annotations name", function()
   end)
 
   it("the methods of the groups of recipes, with their arguments and options", function()
-    local groups = assert(io.open "src/uipath/library/recipes.lua")
-    local described = groups:read "*a"
-    groups:close()
+    local described = ""
+    for _, name in ipairs { "recipes", "tests" } do
+      local groups = assert(io.open("src/uipath/library/" .. name .. ".lua"))
+      described = described .. groups:read "*a"
+      groups:close()
+    end
     for _, name in ipairs(getmetatable(client).groups) do
       local class = name:gsub("^%l", string.upper)
       assert.is_truthy(text:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)

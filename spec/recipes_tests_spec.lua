@@ -177,6 +177,15 @@ describe("the annotations of client.tests", function()
   end)
 end)
 
+it("client.tests needs the scopes that pipelines have", function()
+  assert.same({ "TM.Projects.Read", "TM.TestExecutions", "TM.TestSets" }, uipath.scopes_for "tests.run")
+  local poor = uipath.connect(tenant.options(sandbox, { scope = "TM.Projects.Read TM.TestSets.Read" }))
+  local run, err = poor.tests:run "DEMO:42"
+  assert.is_nil(run)
+  assert.equal("forbidden", err.kind)
+  assert.is_truthy(err.hint:find("all of tests:run needs TM.Projects.Read TM.TestExecutions TM.TestSets", 1, true), err.hint)
+end)
+
 describe("what is wrong with a run", function()
   for words, arguments in pairs {
     ["test_set must be a key"] = { "DEMO" },
@@ -556,7 +565,12 @@ describe("lists", function()
     local run = assert(client.tests:run("DEMO:43", often()))
     local list = assert(client.tests:attachments(run.cases[3]))
     assert.equal("screenshot.png", list[1].name)
-    assert.equal("\137PNG of case 3", assert(client:get(list[1].path)))
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    for _, source in ipairs { list[1], list[1].path } do
+      assert.equal(14, assert(client:download(source, path)))
+      assert.equal("\137PNG of case 3", read(path))
+    end
     assert.same({ sandbox.base_url .. "/acme/DefaultTenant/" .. list[1].path, "GET", true },
       { list[1].Uri, list[1].Verb, list[1].RequiresAuth })
     assert.same({}, assert(client.tests:attachments(run.cases[1])))

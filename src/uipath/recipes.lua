@@ -298,7 +298,7 @@ function recipes.describe(name)
 end
 
 -- All groups: a field of every client each.
-local GROUPS = { "assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules" }
+local GROUPS = { "assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules", "tests" }
 
 ---The names of all recipes, as "jobs.run".
 ---@return string[]

@@ -337,6 +337,7 @@ function uipath.odata.key(value, ...) end
 ---@field processes uipath.Processes
 ---@field queues uipath.Queues
 ---@field schedules uipath.Schedules
+---@field tests uipath.Tests
 local Client = {}
 
 ---@param path string
