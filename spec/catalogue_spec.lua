@@ -122,6 +122,8 @@ describe("client:describe", function()
     { "https://cloud.uipath.com/acme/DefaultTenant/orchestrator_/odata/Jobs(5)", "odata/Jobs({key})", "GET" },
     { "acme/DefaultTenant/orchestrator_/odata/Jobs(5)", "odata/Jobs({key})", "GET" },
     { "https://host.example/odata/Jobs(5)", "odata/Jobs({key})", "GET" },
+    { "/acme/DefaultTenant/odata/Jobs(5)", "odata/Jobs({key})", "GET" },
+    { "https://cloud.uipath.com/acme/DefaultTenant/odata/Jobs(5)", "odata/Jobs({key})", "GET" },
     { "odata/Assets/UiPath.Server.Configuration.OData.GetRobotAsset(robotId='1',assetName='a/b')",
       "odata/Assets/UiPath.Server.Configuration.OData.GetRobotAsset(robotId='{robotId}',assetName='{assetName}')", "GET" },
     { "identity_/api/Group/a0b1/c2d3", "identity_/api/Group/{partitionGlobalId}/{groupId}", "GET DELETE" },

@@ -86,6 +86,15 @@ describe("a compressed response", function()
     assert.same({ 1, 2, 3 }, answered(TEXT, JSON .. "Content-Encoding:\r\n").value)
   end)
 
+  it("is none where what is said is no coding, and gzip's where that stands beside it", function()
+    for _, name in ipairs { "utf-8", "UTF-8", "none", "binary", "text/html", "7bit", "utf-8, identity", "identity,, none", ";" } do
+      assert.same({ 1, 2, 3 }, answered(TEXT, JSON .. "Content-Encoding: " .. name .. "\r\n").value)
+      assert.same({ 1, 2, 3 }, answered(packed(TEXT), JSON .. "Content-Encoding: gzip, " .. name .. "\r\n").value)
+      local lines = JSON .. "Content-Encoding: gzip\r\nContent-Encoding: " .. name .. "\r\n"
+      assert.same({ 1, 2, 3 }, answered(packed(TEXT), lines).value)
+    end
+  end)
+
   local broken = "the response's content encoding is broken: its body is no gzip, or is not whole"
   local unknown = "the response has a content encoding that was not asked for"
   local rows = {
@@ -95,6 +104,8 @@ describe("a compressed response", function()
     { "goes on after its end", packed(TEXT) .. "rest", nil, broken },
     { "has another encoding than gzip", TEXT, JSON .. "Content-Encoding: br\r\n", unknown },
     { "was compressed twice", packed(packed(TEXT)), JSON .. "Content-Encoding: gzip, gzip\r\n", unknown },
+    { "was compressed in two ways", TEXT, JSON .. "Content-Encoding: deflate\r\nContent-Encoding: gzip\r\n", unknown },
+    { "has a newer encoding", TEXT, JSON .. "Content-Encoding: zstd\r\n", unknown },
   }
   for _, row in ipairs(rows) do
     it("that " .. row[1] .. " is an error, and not tried again", function()
@@ -113,7 +124,7 @@ describe("a compressed response", function()
   it("that cannot be read leaves an error's status what it is", function()
     for _, headers in ipairs { JSON .. "Content-Encoding: gzip\r\n", "Content-Type: text/html\r\nContent-Encoding: br\r\n" } do
       for status, kind in pairs { ["404 Not Found"] = "not_found", ["403 Forbidden"] = "forbidden", ["500 Oops"] = "server" } do
-        local value, err = answered(TEXT, headers, nil, status)
+        local value, err = answered(TEXT, headers, { max_attempts = 1 }, status)
         assert.is_nil(value)
         assert.equal(kind, err.kind)
         assert.equal(tonumber(status:sub(1, 3)), err.status)

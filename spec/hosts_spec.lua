@@ -148,7 +148,7 @@ describe("without uipath.preload, files out of reach are", function()
     ["faults:get 'odata/fault/reset'"] =
       "^network\t%(command line%):%d+: network: [^\n]* — ",
     ["faults:post 'odata/fault/error/multi_status'"] =
-      "^file\t[^\n]*: file: the service has answered, but whether it tells of a failure",
+      "^failed\t[^\n]*: failed: the service has answered that it, or a part of it, was not done",
     ["faults:get 'odata/fault/html'"] = "^decode\t",
     ["client:get 'http://127.0.0.2/odata/Machines'"] = "^usage\t",
     ["uipath.json.decode '['"] = "^decode\t%(command line%):%d+: decode: ",

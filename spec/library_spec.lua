@@ -93,14 +93,14 @@ describe("the annotations name", function()
 
   it("the methods of the groups of recipes, with their arguments and options", function()
     local described = ""
-    for _, name in ipairs { "recipes", "tests" } do
-      local groups = assert(io.open("src/uipath/library/" .. name .. ".lua"))
-      described = described .. groups:read "*a"
-      groups:close()
+    for _, name in ipairs { "uipath", "recipes", "tests" } do
+      local file = assert(io.open("src/uipath/library/" .. name .. ".lua"))
+      described = described .. file:read "*a"
+      file:close()
     end
     for _, name in ipairs(getmetatable(client).groups) do
       local class = name:gsub("^%l", string.upper)
-      assert.is_truthy(text:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)
+      assert.is_truthy(described:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)
       local expected, found = {}, {}
       for _, method in ipairs(require("uipath.recipes").describe(name).methods) do
         local arguments = {}

@@ -141,6 +141,38 @@ describe("odata.filter", function()
   end)
 end)
 
+describe("odata.integer", function()
+  it("is written without quotes, whatever its size", function()
+    for _, digits in ipairs { "0", "7", "-7", "9007199254740993", "-9007199254740993", "9223372036854775807", "-9223372036854775808" } do
+      assert.equal("Id gt " .. digits, odata.filter("Id gt ?", odata.integer(digits)))
+      assert.equal(digits, tostring(odata.integer(digits)))
+      assert.equal("(" .. digits .. ")", odata.key(odata.integer(digits)))
+      assert.equal("Id in (" .. digits .. ",1)", odata.filter("Id in ?", { odata.integer(digits), 1 }))
+    end
+    assert.equal("5", tostring(odata.integer(5)))
+    assert.equal("9007199254740992", tostring(odata.integer(2 ^ 53)))
+  end)
+
+  it("takes what uipath.json.decode gives for such an id", function()
+    for _, digits in ipairs { "9007199254740993", "-9007199254740993", "9223372036854775807", "12" } do
+      local row = assert(uipath.json.decode('{"Id":' .. digits .. "}"))
+      assert.equal("Id eq " .. digits, odata.filter("Id eq ?", odata.integer(row.Id)))
+    end
+    local ffi = rawget(_G, "jit") and require "ffi"
+    if ffi then assert.equal("9007199254740993", tostring(odata.integer(ffi.new("int64_t", 2 ^ 53) + 1))) end
+  end)
+
+  it("is nothing else", function()
+    for _, text in ipairs { "", "-", "a", "1a", " 1", "1 ", "+1", "1.0", "1e3", "01", "-0", "0x1", "--1", "1\0", "9223372036854775808",
+                            "-9223372036854775809", "10000000000000000000", "1 or 1 eq 1" } do
+      expect_raise("not an integer of 64 bits", odata.integer, text)
+    end
+    for _, value in ipairs { 0.5, 2 ^ 70, -2 ^ 70 } do expect_raise("not an integer of 64 bits", odata.integer, value) end
+    for _, value in ipairs { 0 / 0, math.huge, true, {}, print } do expect_raise("must be an integer", odata.integer, value) end
+    expect_raise("value expected", odata.integer)
+  end)
+end)
+
 describe("odata.guid", function()
   it("goes without quotes", function()
     assert.equal("Key eq " .. guid, odata.filter("Key eq ?", odata.guid(guid)))

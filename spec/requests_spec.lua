@@ -53,6 +53,14 @@ describe("the query of a call", function()
     end)
   end
 
+  it("has its $ where Orchestrator's OData is named as the cloud's older URLs do, without a service", function()
+    for _, path in ipairs { "acme/T/odata/", "/acme/T/odata/", sandbox.fault_url .. "/acme/U/odata/" } do
+      local echo = assert(client:get(path .. ECHO, { select = "Id", top = 5 }))
+      assert.equal("/" .. path:match "acme/.*" .. "fault/echo?$select=Id&$top=5", echo.uri)
+    end
+    assert.equal("/acme/T/api/fault/echo?top=5", assert(client:get("acme/T/api/" .. ECHO, { top = 5 })).uri)
+  end)
+
   it("comes after that of the path, and gives nothing twice", function()
     assert.equal("/acme/T/orchestrator_/odata/fault/echo?$skip=1&x=%20&$top=2",
       assert(client:get("odata/" .. ECHO .. "?$skip=1&x=%20", { top = 2 })).uri)

@@ -29,16 +29,17 @@ describe("a call that has met", function()
     "status/408/0", "status/408", "status/502/0", "status/502", "status/503", "status/504/0", "status/504", "gateway/502",
   }
   local never = {
-    "status/400", "status/403", "status/404", "status/409", "status/410", "status/422", "status/500", "status/501", "status/505",
+    "status/400", "status/403", "status/404", "status/409", "status/410", "status/422", "status/501", "status/505",
     "invalid_json", "html", "gzip_broken",
   }
+  local for_reading = { "status/500/0", "status/500", "gateway/500" }
   local methods = { GET = true, PUT = true, DELETE = true, POST = false, PATCH = false }
 
   local function specify(faults, is_sent_again)
     for _, fault in ipairs(faults) do
       for method, is_idempotent in pairs(methods) do
         for _, said in ipairs(is_idempotent and { false } or { false, true }) do
-          local again = is_sent_again(is_idempotent or said)
+          local again = is_sent_again(is_idempotent or said, method)
           -- All are started before the first is waited for: their pauses overlap.
           local path, call
           setup(function()
@@ -60,6 +61,7 @@ describe("a call that has met", function()
 
   specify(always, function() return true end)
   specify(idempotent, function(is_idempotent) return is_idempotent end)
+  specify(for_reading, function(_, method) return method == "GET" end)
   specify(never, function() return false end)
 
   -- On a kept connection this may be the end of an earlier response, which is another matter; a process without answers has none.

@@ -397,6 +397,16 @@ static int internal_state(lua_State *L) {
   return 1;
 }
 
+/* Pushes the number by which a call is asked for, as a string; nothing if it is 0. Gives how
+   many values that makes. [-0, +(0|1)] */
+static int push_number(lua_State *L, uint64_t number) {
+  if (number == 0) return 0;
+  char digits[24];
+  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+  lua_pushstring(L, digits);
+  return 1;
+}
+
 /* notify(call) → address, number (a string): where to ask for the call; the number is nil when it is done, both are where there is no such socket */
 static int internal_notify(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -404,11 +414,24 @@ static int internal_notify(lua_State *L) {
   uint64_t number = 0;
   if (!is_done(object) && !engine_notify(object->call, &address, &number)) return 0;
   lua_pushstring(L, address);
-  if (number == 0) return 1;
-  char digits[24];
-  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-  lua_pushstring(L, digits);
-  return 2;
+  return 1 + push_number(L, number);
+}
+
+/* subscribe(call, subscriber) → number (a string), by which that subscriber to the socket is
+   told that the call is ready; nil: it is ready, or there is no such socket any more */
+static int internal_subscribe(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  uint64_t subscriber = (uint64_t)luaL_checkinteger(L, 2);
+  uint64_t number = is_done(object) ? 0 : engine_subscribe(object->call, subscriber);
+  return push_number(L, number);
+}
+
+/* unsubscribe(call): who waited for it by a subscriber was killed, and perhaps nobody wants it
+   any more */
+static int internal_unsubscribe(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (!is_done(object)) engine_unsubscribe(object->call);
+  return 0;
 }
 
 /* is_yieldable() → boolean: whether the caller can yield */
@@ -586,13 +609,23 @@ static int internal_select(lua_State *L) {
   return 1;
 }
 
+/* check(client, path [, options]): raises what a GET of them would raise for the caller's mistakes; nothing is sent */
+static int internal_check(lua_State *L) {
+  client_check(L, 1);
+  lua_settop(L, 3);
+  new_request(L, kept_results, "GET", 2, 3, 0);
+  return 0;
+}
+
 void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"start", internal_start},     {"begin", internal_begin},     {"begin_file", internal_begin_file}, {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
-      {"fetch", internal_fetch},
+      {"start", internal_start},     {"begin", internal_begin},     {"begin_file", internal_begin_file},
+      {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"fetch", internal_fetch},     {"check", internal_check},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
-      {"state", internal_state},     {"notify", internal_notify},   {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
+      {"state", internal_state},     {"notify", internal_notify},   {"subscribe", internal_subscribe},
+      {"unsubscribe", internal_unsubscribe}, {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

@@ -192,7 +192,7 @@ static void push_store(lua_State *L, int index) {
   if (lua_isnil(L, store)) return;
   lua_getfield(L, store, "identity");
   if (lua_type(L, -1) != LUA_TSTRING) {
-    weak_table_push(L, &numbers_key);
+    weak_table_push(L, &numbers_key, "k");
     lua_pushvalue(L, store);
     lua_rawget(L, -2);
     if (lua_isnil(L, -1)) {

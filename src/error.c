@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lazy.h"
+#include "one_line.h"
 
 #define METATABLE "uipath.error"
 #define LONGEST_SOURCE 512
@@ -32,6 +33,9 @@ static int plain_to_string(lua_State *L) {
   lua_pushfstring(L, "%s%s%s%s%s%s%s", where == NULL ? "" : where, where == NULL ? "" : ": ",
                   kind == NULL ? "error" : kind, message == NULL ? "" : ": ", message == NULL ? "" : message,
                   hint == NULL ? "" : " — ", hint == NULL ? "" : hint);
+  size_t length;
+  const char *line = lua_tolstring(L, -1, &length);
+  one_line_push(L, line, length, ERROR_LONGEST_TEXT);
   return 1;
 }
 
@@ -87,7 +91,7 @@ static void redact(lua_State *L, int index, const char *name) {
    and headers, is left out. [-1, +0] */
 static void make_plain(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__tostring", plain_to_string}, {"__concat", plain_concat}, {NULL, NULL}};
-  static const char *const unread[] = {"body", "headers", "_scope", "_folder", "_query"};
+  static const char *const unread[] = {"body", "headers", "_scope", "_folder", "_refused", "_query"};
   int fields = lua_gettop(L) - 1;
   luaL_checkstack(L, 8, NULL);
   for (size_t i = 0; i < sizeof unread / sizeof *unread; i++) {
@@ -100,12 +104,10 @@ static void make_plain(lua_State *L) {
   lua_getfield(L, fields, "kind");
   lua_getfield(L, fields, "message");
   lua_getfield(L, fields, "hint");
-  if (lua_isnil(L, -3)) {
-    lua_pushstring(L, lua_isnil(L, -4) ? "failed" : kind_of_status(lua_tointeger(L, -4)));
-    lua_setfield(L, fields, "kind");
-  }
   if (lua_isnil(L, -2)) {
-    lua_pushfstring(L, "status %d", (int)lua_tointeger(L, -4));
+    bool has_failed = lua_isstring(L, -3) && strcmp(lua_tostring(L, -3), "failed") == 0;
+    if (has_failed) lua_pushliteral(L, "the service has answered that it, or a part of it, was not done");
+    else lua_pushfstring(L, "status %d", (int)lua_tointeger(L, -4));
     lua_setfield(L, fields, "message");
   }
   if (lua_isnil(L, -1)) {
@@ -155,7 +157,20 @@ static void set_metatable(lua_State *L) {
   lua_setmetatable(L, -2);
 }
 
+/* Sets the kind of the error on top, where it has none yet, by its status. [-0, +0] */
+static void set_kind(lua_State *L) {
+  lua_getfield(L, -1, "kind");
+  lua_getfield(L, -2, "status");
+  bool has_kind = !lua_isnil(L, -2);
+  const char *kind = lua_isnil(L, -1) ? "failed" : kind_of_status(lua_tointeger(L, -1));
+  lua_pop(L, 2);
+  if (has_kind) return;
+  lua_pushstring(L, kind);
+  lua_setfield(L, -2, "kind");
+}
+
 void error_new(lua_State *L) {
+  set_kind(L);
   if (!push_function(L, "complete")) {
     make_plain(L);
     return;
@@ -163,25 +178,6 @@ void error_new(lua_State *L) {
   lua_insert(L, -2);
   lua_call(L, 1, 1);
   set_metatable(L);
-}
-
-bool error_new_if_failed(lua_State *L) {
-  if (!push_function(L, "complete_if_failed")) {
-    lua_pushliteral(L, "file");
-    lua_setfield(L, -3, "kind");
-    lua_pushliteral(L, "the service has answered, but whether it tells of a failure cannot be read");
-    lua_setfield(L, -3, "message");
-    make_plain(L);
-    return true;
-  }
-  lua_insert(L, -2);
-  lua_call(L, 1, 1);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    return false;
-  }
-  set_metatable(L);
-  return true;
 }
 
 void error_new_unreachable(lua_State *L) {
@@ -376,4 +372,6 @@ static int internal_error(lua_State *L) {
 void error_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {{"raise", internal_raise}, {"error", internal_error}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  lua_pushinteger(L, ERROR_LONGEST_TEXT);
+  lua_setfield(L, -2, "longest_error");
 }

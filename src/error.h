@@ -7,12 +7,11 @@
 
 #include "compat.h"
 
+/* tostring(err) is at most so many bytes long. */
+#define ERROR_LONGEST_TEXT 2048
+
 /* Makes an error of the table of fields on top, in place. [-1, +1] */
 void error_new(lua_State *L);
-
-/* The same if the fields' body tells of a failure; else takes the table away. Where the Lua half that
-   reads the body is out of reach it is an error, too. [-1, +1] or [-1, +0] */
-bool error_new_if_failed(lua_State *L);
 
 /* Pushes an error of this kind with the message on top and the caller's position. [-1, +1] */
 void error_new_message(lua_State *L, const char *kind);

@@ -83,6 +83,29 @@ int literal_enum(lua_State *L) {
   return push_mark(L, text, length);
 }
 
+/* Whether the text is an integer of 64 bits as OData writes it: digits, with a minus sign or none, and no zeros before them. */
+static bool is_int64(const char *text, size_t length) {
+  const char *digits = text + (*text == '-');
+  size_t count = strspn(digits, "0123456789");
+  if (count == 0 || count > 19 || digits + count != text + length || (*digits == '0' && (count > 1 || *text == '-'))) return false;
+  /* Of as many digits the order of texts is that of the numbers. */
+  return count < 19 || strcmp(digits, *text == '-' ? "9223372036854775808" : "9223372036854775807") <= 0;
+}
+
+int literal_integer(lua_State *L) {
+  size_t length;
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  int type = lua_type(L, 1);
+  if (type != LUA_TSTRING) {
+    bool is_number = type == LUA_TNUMBER || strcmp(luaL_typename(L, 1), "cdata") == 0;
+    if (!is_number || literal_push(L, 1) != NULL) return luaL_argerror(L, 1, "must be an integer, or its digits as a string");
+  }
+  const char *text = lua_tolstring(L, -1, &length);
+  luaL_argcheck(L, is_int64(text, length), 1, "not an integer of 64 bits, such as 9007199254740993");
+  return push_mark(L, text, length);
+}
+
 /* ======================================================================== */
 /* Dates                                                                    */
 /* ======================================================================== */

@@ -15,9 +15,11 @@ bool literal_is_marked(lua_State *L, int index);
 
 /* Lua functions that give a mark: a value that literal_push writes without quotes. All raise on
    what has no such form. A date is given as seconds since 1970, as an ISO 8601 string, or as a table
-   like those of os.date, taken as UTC; an enum as Member or as Namespace.Type'Member'. */
+   like those of os.date, taken as UTC; an enum as Member or as Namespace.Type'Member'; an integer as a
+   number, or by its digits, which LuaJIT needs beyond 2^53. */
 int literal_guid(lua_State *L);
 int literal_date(lua_State *L);
 int literal_enum(lua_State *L);
+int literal_integer(lua_State *L);
 
 #endif

@@ -239,7 +239,8 @@ static int odata_key(lua_State *L) {
 void odata_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"filter", odata_filter}, {"guid", literal_guid}, {"date", literal_date},
-      {"enum", literal_enum},   {"key", odata_key},     {NULL, NULL},
+      {"enum", literal_enum},   {"key", odata_key},     {"integer", literal_integer},
+      {NULL, NULL},
   };
   lua_createtable(L, 0, sizeof functions / sizeof functions[0] - 1);
   luaL_setfuncs(L, functions, 0);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "engine/blemish.h"
 #include "engine/proxy.h"
 #include "engine/text.h"
 #include "engine/url.h"
@@ -40,9 +41,30 @@ static void check_text(lua_State *L, const char *what) {
     luaL_error(L, "%s must not contain control characters, such as a line end", what);
 }
 
+/* Raises if the text on top has a mistake that nobody sees, but for the one to be forgiven. [-0, +0] */
+static void refuse_blemish(lua_State *L, const char *what, enum blemish forgiven) {
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  enum blemish blemish = blemish_find(text, length);
+  if (blemish != BLEMISH_NONE && blemish != forgiven && blemish != BLEMISH_ENCODING)
+    luaL_error(L, "%s must not %s", what, blemish_words(blemish));
+}
+
+static void check_client_id(lua_State *L, const char *what) {
+  check_text(L, what);
+  refuse_blemish(L, what, BLEMISH_NONE);
+}
+
+/* client_secret. It may begin and end with a quote by chance: only when it is refused that is told (token_reply.c). */
+static void check_client_secret(lua_State *L, const char *what) {
+  check_text(L, what);
+  refuse_blemish(L, what, BLEMISH_QUOTES);
+}
+
 /* organization, tenant: one segment of a path. */
 static void check_segment(lua_State *L, const char *what) {
   check_text(L, what);
+  refuse_blemish(L, what, BLEMISH_NONE);
   const char *segment = lua_tostring(L, -1);
   if (strchr(segment, '/') != NULL || strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0)
     luaL_error(L, "%s must be a name without '/'", what);
@@ -51,6 +73,7 @@ static void check_segment(lua_State *L, const char *what) {
 /* base_url, identity_url. Slashes at the end are taken off. */
 static void check_url(lua_State *L, const char *what) {
   check_text(L, what);
+  refuse_blemish(L, what, BLEMISH_NONE);
   bool plain_http, loopback;
   const char *url = lua_tostring(L, -1);
   const char *mistake = url_check_base(url, &plain_http, &loopback);
@@ -67,9 +90,10 @@ static void check_access_token(lua_State *L, const char *what) {
   if (lua_type(L, -1) != LUA_TSTRING)
     luaL_error(L, "%s must be a string or a function, got %s", what, luaL_typename(L, -1));
   check_text(L, what);
+  refuse_blemish(L, what, BLEMISH_NONE);
   for (const char *c = lua_tostring(L, -1); *c != '\0'; c++) {
-    if (*c <= ' ' || *c > '~')
-      luaL_error(L, "%s must be the token alone: ASCII without spaces (and without 'Bearer')",
+    if (*c <= ' ' || *c > '~' || strchr("\"'`", *c) != NULL)
+      luaL_error(L, "%s must be the token alone: ASCII without spaces or quotes (and without 'Bearer')",
                  what);
   }
 }
@@ -92,6 +116,18 @@ static void join_words(lua_State *L, const char *what) {
   lua_remove(L, list);
 }
 
+/* Raises if the text has what no scope has (RFC 6749, section 3.3, and commas and the like, which some take for separators). */
+static void check_scope_characters(lua_State *L, const char *what, const char *text, size_t length) {
+  enum blemish blemish = blemish_find(text, length);
+  /* Blanks around it are nothing but separators. */
+  if (blemish != BLEMISH_NONE && blemish != BLEMISH_ENDS) luaL_error(L, "%s must not %s", what, blemish_words(blemish));
+  for (const char *c = text; c < text + length; c++) {
+    if (strchr("\"'`\\", *c) != NULL) luaL_error(L, "%s must not contain quotes", what);
+    if (strchr(",;|+%", *c) != NULL) luaL_error(L, "%s must be words separated by spaces, and not by '%c'", what, *c);
+    if (*c < ' ' || *c > '~') luaL_error(L, "%s must be words separated by spaces, of ASCII characters", what);
+  }
+}
+
 /* scope: a string of words, or a list. Empty: nil. */
 static void check_scope(lua_State *L, const char *what) {
   if (lua_istable(L, -1)) {
@@ -103,6 +139,7 @@ static void check_scope(lua_State *L, const char *what) {
   const char *text = lua_tolstring(L, -1, &length);
   if (text_has_control(text, length))
     luaL_error(L, "%s must be words separated by spaces, without control characters", what);
+  check_scope_characters(L, what, text, length);
 
   luaL_Buffer words;
   luaL_buffinit(L, &words);
@@ -208,8 +245,8 @@ static const struct option options[] = {
     {"profile", ALONE, check_text, NULL, 0},
     {"insecure", ALONE, check_boolean, NULL, 0},
     {"access_token", CREDENTIALS, check_access_token, NULL, 0},
-    {"client_id", CREDENTIALS, check_text, NULL, 0},
-    {"client_secret", CREDENTIALS, check_text, NULL, 0},
+    {"client_id", CREDENTIALS, check_client_id, NULL, 0},
+    {"client_secret", CREDENTIALS, check_client_secret, NULL, 0},
     {"scope", CREDENTIALS, check_scope, NULL, 0},
     {"base_url", ADDRESS, check_url, "https://cloud.uipath.com", 0},
     {"identity_url", ADDRESS, check_url, NULL, 0},

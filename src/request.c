@@ -461,12 +461,13 @@ static int internal_has_parameter(lua_State *L) {
   return 1;
 }
 
-/* resolve(base, reference) → the absolute URL of a link that came with a reply from base; nil if it is none */
+/* resolve(base, reference) → the absolute URL of a link that came with a reply from base, at base's own scheme and port where it names
+   its host; nil if it is none */
 static int internal_resolve(lua_State *L) {
   size_t length;
   const char *base = luaL_checkstring(L, 1), *reference = luaL_checklstring(L, 2, &length);
   struct buffer url = BUFFER_EMPTY;
-  if (!url_resolve(base, reference, length, &url)) {
+  if (!url_resolve_link(base, reference, length, &url)) {
     buffer_free(&url);
     return 0;
   }

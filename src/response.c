@@ -3,9 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/headers.h"
 #include "engine/token.h"
 #include "error.h"
+#include "hidden_failure.h"
 #include "json/json.h"
+#include "json/scan.h"
 #include "lazy.h"
 
 /* ======================================================================== */
@@ -94,25 +97,7 @@ static void push_response(lua_State *L, const struct call *call) {
 /* The body                                                                 */
 /* ======================================================================== */
 
-/* The value of a reply header, or NULL. */
-static const char *find_header(const struct buffer *headers, const char *name, size_t *length) {
-  size_t name_length = strlen(name);
-  const char *found = NULL;
-  const char *line = headers->data, *end = line == NULL ? NULL : line + headers->length;
-  while (line < end) {
-    const char *line_end = memchr(line, '\n', (size_t)(end - line));
-    if (line_end == NULL) line_end = end;
-    if ((size_t)(line_end - line) > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0) {
-      found = line + name_length + 1;
-      while (found < line_end && (*found == ' ' || *found == '\t')) found++;
-      *length = (size_t)(line_end - found);
-    }
-    line = line_end < end ? line_end + 1 : end;
-  }
-  return found;
-}
-
-enum content { CONTENT_JSON, CONTENT_HTML, CONTENT_OTHER };
+enum content { CONTENT_JSON, CONTENT_HTML, CONTENT_HTML_OR_JSON, CONTENT_OTHER };
 
 /* Whether the media type's subtype is json or ends in +json. */
 static bool is_json(const char *type, size_t length) {
@@ -120,26 +105,34 @@ static bool is_json(const char *type, size_t length) {
          (length >= 5 && strncasecmp(type + length - 5, "+json", 5) == 0);
 }
 
+/* Where the body begins, behind white space and a byte order mark. */
+static const char *beginning_of(const struct call_reply *reply) {
+  const char *body = reply->body.data, *end = body + reply->body.length;
+  body = json_skip_mark(body, end);
+  return body + strspn(body, " \t\r\n");
+}
+
 /* Whether the body begins as an HTML page does. */
 static bool looks_like_html(const struct call_reply *reply) {
-  const char *body = reply->body.data + strspn(reply->body.data, " \t\r\n");
+  const char *body = beginning_of(reply);
   return strncasecmp(body, "<!doctype html", 14) == 0 || strncasecmp(body, "<html", 5) == 0;
 }
 
-/* What the body is, by its Content-Type; without one, by how it begins. */
+/* What the body is, by its Content-Type; without one, by how it begins. Some gateways call everything HTML: what cannot be, because it does
+   not begin with markup, may be JSON. */
 static enum content content_of(const struct call_reply *reply) {
   size_t length = 0;
-  const char *type = find_header(&reply->headers, "Content-Type", &length);
+  const char *type = headers_last(&reply->headers, "Content-Type", &length);
   if (type != NULL) {
     size_t media = 0;
     while (media < length && type[media] != ';' && type[media] != ' ' && type[media] != '\r') media++;
     if (is_json(type, media)) return CONTENT_JSON;
     if ((media == 9 && strncasecmp(type, "text/html", 9) == 0) || (media == 21 && strncasecmp(type, "application/xhtml+xml", 21) == 0))
-      return CONTENT_HTML;
+      return *beginning_of(reply) == '<' ? CONTENT_HTML : CONTENT_HTML_OR_JSON;
     return CONTENT_OTHER;
   }
-  const char *body = reply->body.data;
   if (looks_like_html(reply)) return CONTENT_HTML;
+  const char *body = beginning_of(reply);
   return body[0] == '{' || body[0] == '[' ? CONTENT_JSON : CONTENT_OTHER;
 }
 
@@ -236,7 +229,8 @@ static void push_error_body(lua_State *L, const struct call_reply *reply) {
     lua_pushnil(L);
     return;
   }
-  if (content_of(reply) == CONTENT_JSON || reply->body.data[0] == '{') {
+  enum content content = content_of(reply);
+  if (content == CONTENT_JSON || content == CONTENT_HTML_OR_JSON || *beginning_of(reply) == '{') {
     if (json_decode(L, reply->body.data, reply->body.length, NULL)) return;
     lua_pop(L, 1);
   }
@@ -266,16 +260,9 @@ static void push_decode_failure(lua_State *L, const struct call *call, const str
   lua_remove(L, message);
 }
 
-/* Whether a decoded 2xx body on top may tell of failures: an object with "result" or "value" and a status that is for bulk operations. These
-   change things; a GET that shows such an object, as of a bulk operation of yesterday, has done what it was to do. */
-static bool may_have_failed(lua_State *L, const struct call *call) {
-  if (!lua_istable(L, -1) || strcmp(call->request.method, "GET") == 0) return false;
-  if (call->reply.status == 207) return true;
-  lua_getfield(L, -1, "result");
-  bool has_result = lua_istable(L, -1);
-  lua_pop(L, 1);
-  if (has_result) return true;
-  return strstr(call->request.url.data, "UploadPackage") != NULL;
+/* Whether the call was to change something. What GET shows, as the outcome of a bulk operation of yesterday, is what it was to show. */
+static bool changes_something(const struct call_request *request) {
+  return strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0 && strcmp(request->method, "OPTIONS") != 0;
 }
 
 /* Whether the call lists folders, and all of them: a filter may leave none with good reason. */
@@ -333,6 +320,10 @@ static void push_success(lua_State *L, const struct call *call, const struct res
         return;
       }
       break;
+    case CONTENT_HTML_OR_JSON:
+      if (json_decode(L, reply->body.data, reply->body.length, &(struct json_options){.drop_nulls = context->drop_nulls})) break;
+      lua_pop(L, 1);
+      /* fall through */
     case CONTENT_HTML:
       lua_pushstring(L, call->request.looks ? "an HTML page came instead of a file" : "an HTML page came instead of JSON");
       push_decode_failure(L, call, context, hint_page);
@@ -341,17 +332,18 @@ static void push_success(lua_State *L, const struct call *call, const struct res
       lua_pushlstring(L, reply->body.data, reply->body.length);
       break;
   }
-  if (may_have_failed(L, call)) {
-    int value = lua_gettop(L);
+  int value = lua_gettop(L);
+  if (changes_something(&call->request) && hidden_failure_push(L)) {
     push_reply_fields(L, call, context);
+    set_string(L, "kind", "failed");
     lua_pushvalue(L, value);
     lua_setfield(L, -2, "body");
-    if (error_new_if_failed(L)) {
-      lua_pushnil(L);
-      lua_insert(L, -2);
-      lua_remove(L, value);
-      return;
-    }
+    lua_pushvalue(L, value + 1);
+    lua_setfield(L, -2, "_refused");
+    fail(L);
+    lua_remove(L, value + 1);
+    lua_remove(L, value);
+    return;
   }
   push_response(L, call);
   add_folders_hint(L, call);

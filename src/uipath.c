@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
+#include "one_line.h"
 #include "private_file.h"
 #include "request.h"
 #include "suggest.h"
@@ -89,11 +90,14 @@ static int open_internal(lua_State *L) {
   client_add_internals(L);
   error_add_internals(L);
   file_request_add_internals(L);
+  one_line_add_internals(L);
   request_add_internals(L);
   suggest_add_internals(L);
   task_add_internals(L);
-  lua_pushcfunction(L, private_file_write);
-  lua_setfield(L, -2, "write_private");
+  lua_pushcfunction(L, private_file_read);
+  lua_setfield(L, -2, "read_private");
+  lua_pushcfunction(L, private_file_update);
+  lua_setfield(L, -2, "update_private");
   return 1;
 }
 

@@ -7,7 +7,7 @@ local system = require "system"
 local tenant = {}
 
 -- Instrumented builds and a collector at its most aggressive are slower; only bounds of time may know.
-tenant.SLOWER = ({ plain = 1, gc = 2, asan = 4, tsan = 8, valgrind = 30 })[os.getenv "SUITE" or "plain"]
+tenant.SLOWER = ({ plain = 1, gc = 2, asan = 4, tsan = 8, valgrind = 30, coverage = 10 })[os.getenv "SUITE" or "plain"]
 
 -- How late after an event or a deadline a caller may be told of it, in seconds.
 tenant.LATE = 0.5 * tenant.SLOWER

@@ -184,7 +184,7 @@ static void every_first_answer_has_its_action(void **state) {
       if (status == 401 && authorized && renewable) expected = EXCHANGE_RENEW_TOKEN;
       if (status >= 300 && status < 400 && safe && within_origin) expected = EXCHANGE_FOLLOW;
       bool busy = status == 408 || status == 502 || status == 503 || status == 504;
-      if (status == 429 || (busy && repeatable)) expected = EXCHANGE_PAUSE;
+      if (status == 429 || (busy && repeatable) || (status == 500 && safe)) expected = EXCHANGE_PAUSE;
       enum exchange_action action = exchange_answered(&exchange, &answer, 0, 0.5);
       if (action != expected) fail_msg("%d with rules %d: action %d", status, rules, (int)action);
       assert_int_equal(exchange.attempts, 1);
@@ -278,6 +278,17 @@ static void what_the_transport_repeated_counts(void **state) {
   assert_int_equal(exchange.attempts, 4);
 }
 
+static void what_the_server_refused_unprocessed_is_no_attempt_of_max_attempts(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  struct exchange_answer busy = {.outcome = RETRY_RESPONSE, .status = 503, .retry_after_ms = -1, .repetitions = 9, .refusals = 9};
+  for (int i = 1; i < exchange.max_attempts; i++)
+    assert_int_equal(exchange_answered(&exchange, &busy, 0, 0.5), EXCHANGE_PAUSE);
+  assert_int_equal(exchange_answered(&exchange, &busy, 0, 0.5), EXCHANGE_FINISH);
+  assert_int_equal(exchange.attempts, 10 * exchange.max_attempts);
+}
+
 static void pauses_grow_with_what_failed_only(void **state) {
   (void)state;
   struct exchange exchange = new_exchange();
@@ -337,6 +348,7 @@ int main(void) {
       cmocka_unit_test(a_post_is_sent_again_after_a_401),
       cmocka_unit_test(redirects_use_up_none_of_the_attempts),
       cmocka_unit_test(what_the_transport_repeated_counts),
+      cmocka_unit_test(what_the_server_refused_unprocessed_is_no_attempt_of_max_attempts),
       cmocka_unit_test(pauses_grow_with_what_failed_only),
       cmocka_unit_test(the_largest_max_attempts_is_one),
       cmocka_unit_test(no_retry_is_begun_when_the_deadline_has_passed),

@@ -19,15 +19,16 @@
 /* ======================================================================== */
 
 /* When a response of this status is asked for again: none that is not here ever is. */
-enum rule { REPEATABLE, REPEATABLE_OR_RETRY_AFTER, ALWAYS };
+enum rule { SAFE, REPEATABLE, REPEATABLE_OR_RETRY_AFTER, ALWAYS };
 static const struct {
   int status;
   enum rule rule;
-} retried[] = {{408, REPEATABLE}, {429, ALWAYS}, {502, REPEATABLE}, {503, REPEATABLE_OR_RETRY_AFTER}, {504, REPEATABLE}};
+} retried[] = {{408, REPEATABLE}, {429, ALWAYS}, {500, SAFE}, {502, REPEATABLE}, {503, REPEATABLE_OR_RETRY_AFTER}, {504, REPEATABLE}};
 
-static bool is_retried(int status, bool repeatable, int64_t retry_after_ms) {
+static bool is_retried(int status, bool safe, bool repeatable, int64_t retry_after_ms) {
   for (size_t i = 0; i < COUNT(retried); i++)
-    if (retried[i].status == status)
+    if (retried[i].status == status && retried[i].rule == SAFE) return safe;
+    else if (retried[i].status == status)
       return repeatable || retried[i].rule == ALWAYS || (retried[i].rule == REPEATABLE_OR_RETRY_AFTER && retry_after_ms >= 0);
   return false;
 }
@@ -36,20 +37,22 @@ static void every_status_is_decided_by_method_and_attempts(void **state) {
   (void)state;
   static const int64_t asked[] = {-1, 0, 2000};
   for (int status = 100; status < 600; status++)
-    for (int repeatable = 0; repeatable <= 1; repeatable++)
+    for (int method = 0; method <= 2; method++) /* POST, PUT, GET */
       for (size_t i = 0; i < COUNT(asked); i++)
         for (int max_attempts = 1; max_attempts <= 4; max_attempts++)
           for (int attempts = 1; attempts <= 5; attempts++) {
+            bool safe = method == 2, repeatable = method >= 1;
             struct retry_decision decision = retry_decide(&(struct retry_attempt){.outcome = RETRY_RESPONSE,
                                                                                   .status = status,
+                                                                                  .safe = safe,
                                                                                   .repeatable = repeatable,
                                                                                   .attempts = attempts,
                                                                                   .max_attempts = max_attempts,
                                                                                   .retry_after_ms = asked[i],
                                                                                   .deadline_ms = NEVER});
-            bool again = attempts < max_attempts && is_retried(status, repeatable, asked[i]);
+            bool again = attempts < max_attempts && is_retried(status, safe, repeatable, asked[i]);
             if (decision.again != again)
-              fail_msg("status %d, repeatable %d, Retry-After %d, attempt %d of %d", status, repeatable, (int)asked[i], attempts,
+              fail_msg("status %d, method %d, Retry-After %d, attempt %d of %d", status, method, (int)asked[i], attempts,
                        max_attempts);
             assert_non_null(decision.reason);
             if (again && asked[i] >= 0) assert_int_equal(decision.delay_ms, asked[i]);

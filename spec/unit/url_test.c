@@ -240,6 +240,19 @@ static void entity_sets_of_orchestrator_are_known(void **state) {
       {&cloud, "identity_/odata", false},
       {&cloud, "https://cloud.uipath.com", false},
       {&cloud, "https://cloud.uipath.com/odata/Jobs", false},
+      {&cloud, "acme/T/odata/Jobs", true},
+      {&cloud, "/acme/T/odata/Jobs(5)?$top=5", true},
+      {&cloud, "https://cloud.uipath.com/acme/T/odata/Jobs", true},
+      {&cloud, "https://cloud.uipath.com/acme/T/odata", true},
+      {&cloud, "https://cloud.uipath.com/acme/Other/odata/Jobs", true},
+      {&cloud, "https://cloud.uipath.com/acme/odata/Jobs", false},
+      {&cloud, "https://cloud.uipath.com/acme/T/x/odata/Jobs", false},
+      {&cloud, "https://cloud.uipath.com/acme/T/odatax/Jobs", false},
+      {&cloud, "https://cloud.uipath.com/acme/dataservice_/odata/Jobs", false},
+      {&cloud, "https://cloud.uipath.com/acme/portal_/odata/Jobs", false},
+      {&cloud, "https://cloud.uipath.com//T/odata/Jobs", false},
+      {&cloud, "acme/T/api/Folders", false},
+      {&suite, "acme/T/odata/Jobs", true},
       {&suite, "odata/Jobs", true},
       {&standalone, "odata/Jobs", true},
       {&standalone, "orchestrator_/odata/Jobs", true},
@@ -459,8 +472,36 @@ static void form_fields_are_encoded_and_joined(void **state) {
   buffer_free(&form);
 }
 
+static void links_to_the_own_host_keep_to_its_scheme_and_port(void **state) {
+  (void)state;
+  static const struct {
+    const char *base, *link, *url;
+  } rows[] = {
+      {"https://h.example/a/b?c", "http://h.example/x?y=1", "https://h.example/x?y=1"},
+      {"https://h.example/a", "https://H.example:8443/x", "https://h.example/x"},
+      {"https://h.example:8443/a", "http://h.example/x", "https://h.example:8443/x"},
+      {"http://[::1]:80/a", "https://[::1]/x", "http://[::1]:80/x"},
+      {"https://h.example/a", "//h.example:1/x", "https://h.example/x"},
+      {"https://h.example/a", "http://h.example", "https://h.example"},
+      {"https://h.example/a/b", "c?d", "https://h.example/a/c?d"},
+      {"https://h.example/a", "?d", "https://h.example/a?d"},
+      {"https://h.example/a", "http://h.example.net/x", "http://h.example.net/x"},
+      {"https://h.example/a", "https://other.example/x", "https://other.example/x"},
+      {"https://h.example/a", "ftp://h.example/x", NULL},
+      {"https://h.example/a", "https://h.example@other/x", NULL},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct buffer url = BUFFER_EMPTY;
+    bool resolved = url_resolve_link(rows[i].base, rows[i].link, strlen(rows[i].link), &url);
+    assert_int_equal(resolved, rows[i].url != NULL);
+    if (resolved) assert_string_equal(url.data, rows[i].url);
+    buffer_free(&url);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(links_to_the_own_host_keep_to_its_scheme_and_port),
       cmocka_unit_test(the_first_segment_names_the_service),
       cmocka_unit_test(level_overrules_what_is_known_of_a_service),
       cmocka_unit_test(a_tenant_is_needed_for_its_services_only),

@@ -165,7 +165,9 @@ struct call {
   struct flight *flight;     /* the engine's own half while it is under way */
   struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
   struct notify_waiter *waiters; /* connections that ask for it; the driver's */
-  uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as is next_numbered */
+  atomic_int waiter_count;       /* of these */
+  uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as are: */
+  uint64_t subscriber;         /* who is to be told when the call is ready; 0: nobody */
   struct call *next_numbered;
   /* The rest is guarded by the engine's mutex. */
   struct descriptor descriptor; /* engine_call_fd's, closed with the call; at first none */

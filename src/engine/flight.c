@@ -116,14 +116,15 @@ static void record_one(struct flight *flight, int attempt, int64_t elapsed_ms, i
   engine_call_event(flight->call, &event);
 }
 
-/* Records what the last transfer came to. The attempts that libcurl repeated by itself have events of their own before; it says only when the
-   last one began, and the time until then is counted as the first one's. */
+/* Records what the last transfer came to. The attempts that were repeated at once have events of their own before; it is known only when the
+   last one began, and the time until then is counted as the first one's. Where both reasons for that were met, they are told in this order. */
 static void record_attempts(struct flight *flight, int repetitions, int status, const char *message) {
   if (!flight->call->request.wants_events) return;
   int last = flight->job.exchange.attempts;
   int64_t begun_ms = flight->job.sent_ms;
   for (int i = repetitions; i > 0; i--) {
-    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0, "the kept connection was dead");
+    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0,
+               i <= flight->job.transfer.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
     begun_ms = flight->job.transfer.start_ms;
   }
   record_one(flight, last, clock_monotonic_ms() - begun_ms, status, message);
@@ -287,7 +288,7 @@ static void on_pause_over(void *owner) {
 
 /* Takes over the Location of a 3xx if it stays within the origin. */
 static bool resolve_redirect(struct flight *flight, int status) {
-  if (status < 300 || status >= 400) return false;
+  if (status < 300 || status >= 400 || status == 304) return false;
   size_t length;
   const char *location = transfer_header(&flight->job.transfer, "Location", &length);
   if (location == NULL) return false;
@@ -378,6 +379,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *ended) {
                                    .status = end->status,
                                    .retry_after_ms = end->retry_after_ms,
                                    .repetitions = end->repetitions,
+                                   .refusals = end->refusals,
                                    .within_origin = resolve_redirect(flight, end->status)};
   enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
   record_attempts(flight, end->repetitions, end->status, end->message);

@@ -35,6 +35,8 @@ static const char *objection(const struct retry_attempt *attempt) {
       return NULL;
     case 503:
       return attempt->repeatable || attempt->retry_after_ms >= 0 ? NULL : retry_may_have_acted;
+    case 500:
+      return attempt->safe ? NULL : "the answer is final";
     case 408:
     case 502:
     case 504:

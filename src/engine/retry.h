@@ -16,6 +16,7 @@ enum retry_outcome {
 struct retry_attempt {
   enum retry_outcome outcome;
   int status;             /* HTTP status with RETRY_RESPONSE */
+  bool safe;              /* the method is GET or HEAD */
   bool repeatable;        /* the method is idempotent (all but POST and PATCH) or options.idempotent was given */
   int attempts;           /* made so far, this one included */
   int max_attempts;

@@ -5,6 +5,7 @@
 
 #include "../json/number.h"
 #include "../json/scan.h"
+#include "blemish.h"
 #include "text.h"
 #include "token.h"
 #include "token_source.h"
@@ -61,6 +62,35 @@ static bool read_string(const char *object, size_t length, const char *name, cha
   if (json_find_member(object, length, name, &member) != 1 || member.kind != JSON_STRING) return true;
   *string = json_member_string(&member, NULL);
   return *string != NULL;
+}
+
+/* Gives the member `scope`, which RFC 6749 has as words and some servers as a list of them, as words; NULL if absent or of another kind.
+   false: no memory. */
+static bool read_scope(const char *body, size_t length, char **scope) {
+  struct json_member list;
+  if (json_find_member(body, length, "scope", &list) != 1 || list.kind != JSON_ARRAY) return read_string(body, length, "scope", scope);
+  struct buffer words = BUFFER_EMPTY;
+  bool added = true;
+  const char *end = list.text + list.length;
+  for (const char *text = list.text + 1; added && text < end;) {
+    if (*text != '"') {
+      bool is_nested = *text == '{' || *text == '[';
+      if (is_nested) break; /* no list of words */
+      text++;
+      continue;
+    }
+    const char *behind = text + 1;
+    while (*behind != '"') behind += *behind == '\\' ? 2 : 1; /* the text is valid: json_find_member has checked it */
+    struct json_member item = {.kind = JSON_STRING, .text = text, .length = (size_t)(behind + 1 - text)};
+    char *word = json_member_string(&item, NULL);
+    added = word != NULL && (words.length == 0 || buffer_append_char(&words, ' ')) && buffer_append_string(&words, word);
+    free(word);
+    text = behind + 1;
+  }
+  *scope = words.length == 0 ? NULL : strdup(words.data);
+  added = added && (words.length == 0 || *scope != NULL);
+  buffer_free(&words);
+  return added;
 }
 
 static bool looks_like_html(const char *body, size_t length) {
@@ -121,16 +151,31 @@ static bool is_said(const char *text) {
   return text != NULL && text[0] != '\0';
 }
 
+/* What to do about invalid_client; text has room for MESSAGE_SIZE bytes. */
+static const char *hint_for_credentials(const struct token_source *source, char *text) {
+  const struct {
+    const char *name, *value;
+  } credentials[] = {{"client_id", source->client_id}, {"client_secret", source->client_secret}};
+  for (size_t i = 0; i < sizeof credentials / sizeof *credentials; i++) {
+    const char *value = credentials[i].value;
+    const char *words = value == NULL ? NULL : blemish_words(blemish_find(value, strlen(value)));
+    if (words == NULL) continue;
+    snprintf(text, MESSAGE_SIZE, "%s; %s seems to %s: was that copied along?", hint_credentials, credentials[i].name, words);
+    return text;
+  }
+  return hint_credentials;
+}
+
 /* An OAuth error object, or an error object of another kind. */
 static bool fail_as_told(struct token_reply *reply, const struct token_source *source, int status, const char *body, size_t length) {
-  char *code = NULL, *description = NULL, *message = NULL, plain[64], about_scope[MESSAGE_SIZE];
+  char *code = NULL, *description = NULL, *message = NULL, plain[64], about_scope[MESSAGE_SIZE], about_credentials[MESSAGE_SIZE];
   struct json_member error;
   bool object = json_find_member(body, length, "error", &error) == 1 && error.kind == JSON_OBJECT;
   bool read = object ? read_string(error.text, error.length, "code", &code) && read_string(error.text, error.length, "message", &description)
                      : read_string(body, length, "error", &code) && read_string(body, length, "error_description", &description);
   if (read && read_string(body, length, "message", &message)) {
     const char *hint = status >= 500 || status == 429 ? hint_later : object || status == 404 || status == 405 ? token_hint_wrong_url : NULL;
-    if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_credentials;
+    if (code != NULL && strcmp(code, "invalid_client") == 0) hint = hint_for_credentials(source, about_credentials);
     if (code != NULL && strcmp(code, "invalid_scope") == 0) {
       bool asked = source->scope != NULL && source->scope[0] != '\0';
       bool long_list = asked && strlen(source->scope) > 300;
@@ -166,7 +211,7 @@ bool token_reply_read(int status, const char *body, size_t length, int64_t now, 
   char *scope = NULL, *value = json_member_string(&member, &value_length);
   if (value != NULL && !is_sendable(value, value_length))
     fail_with_status(reply, source, status, "no usable access_token", token_hint_wrong_url);
-  else if (value != NULL && read_string(body, length, "scope", &scope))
+  else if (value != NULL && read_scope(body, length, &scope))
     reply->token = token_new(value, scope, now, lifetime_of(body, length));
   secret_free(value);
   free(scope);

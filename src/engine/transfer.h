@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "call.h"
+#include "connections.h"
 #include "gunzip.h"
 #include "retry.h"
 #include "transport.h"
@@ -55,11 +56,22 @@ struct transfer {
   const char *body_failure;   /* what is wrong with the body as it came, or NULL */
   size_t max_response_bytes;
   bool repeatable;
+  struct connections *connections; /* the loop's */
+  struct connection *connection; /* that it was last sent over; one reference, NULL: not known */
+  uint32_t stream;            /* of HTTP/2, that it was last sent on; 0: none */
+  bool is_refused;            /* it is known that the server has not processed it */
+  int refusals;               /* how many of the starts but the last one came to nothing for that reason */
+  long made;                  /* connections, by libcurl, for it */
+  bool is_https;
+  bool has_goodbye;           /* over TLS the server has said that it closes the connection */
+  bool is_stale;              /* it was not sent, as the kept connection has something to read */
   int starts;                 /* how often libcurl began to send it */
   int64_t start_ms;           /* clock_monotonic_ms of the last of these */
   bool *has_started;          /* set to true at each of these: see loop_turn */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
+  bool is_interim;            /* they are of a 1xx: others follow */
+  size_t trailer_bytes;       /* of the fields behind the body, which are dropped */
   bool too_large;
   bool no_memory;
   char file_failure[256];     /* why a file of the body cannot be read, "" if it can; error_text is libcurl's */
@@ -77,7 +89,8 @@ struct transfer_end {
   int status;
   int64_t retry_after_ms; /* -1: not asked for */
   int http_version;       /* 10, 11, 20, 30 */
-  int repetitions;        /* by libcurl itself, on a fresh connection after a kept one turned out dead */
+  int repetitions;        /* at once, on another connection, as a kept one turned out dead or the server had refused it */
+  int refusals;           /* of these, the latter */
   const char *message;
   const char *hint;
 };
@@ -94,6 +107,10 @@ bool transfer_unpack(struct transfer *transfer);
 
 /* Whether some of the response's body has come. */
 bool transfer_has_body(const struct transfer *transfer);
+
+/* Whether it is to be sent at once over another connection, for which it is ready to be added to the multi handle again: it was held back
+   because a kept connection (which libcurl has closed) had something to read, or an HTTP/2 server refused it. */
+bool transfer_starts_anew(struct transfer *transfer, CURLcode result);
 
 /* Says how it ended, by libcurl's result. */
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result);

@@ -284,6 +284,21 @@ bool url_resolve(const char *base, const char *reference, size_t length, struct 
   return built && (query == NULL || append_as_written(url, query, (size_t)(end - query), IN_LINKS_QUERY));
 }
 
+bool url_resolve_link(const char *base, const char *link, size_t length, struct buffer *url) {
+  struct location origin, target;
+  struct buffer whole = BUFFER_EMPTY;
+  bool resolved = url_resolve(base, link, length, &whole) && locate(base, strlen(base), &origin) == NULL &&
+                  locate(whole.data, whole.length, &target) == NULL;
+  if (resolved) {
+    bool is_ours = origin.host_length == target.host_length && strncasecmp(origin.host, target.host, origin.host_length) == 0;
+    size_t replaced = is_ours ? target.origin_length : 0;
+    resolved = buffer_append(url, base, is_ours ? origin.origin_length : 0) &&
+               buffer_append(url, whole.data + replaced, whole.length - replaced);
+  }
+  buffer_free(&whole);
+  return resolved;
+}
+
 /* ======================================================================== */
 /* Where a path leads                                                       */
 /* ======================================================================== */
@@ -374,18 +389,30 @@ static bool is_from_root(const struct url_base *base, const char *path, size_t l
   return segment_is(path + second, second_length, base->tenant) || is_service(path + second, second_length);
 }
 
-/* Whether the URL, whose path ends it, names an entity set of Orchestrator. */
+/* Whether a path below a cloud's root is /{organization}/{tenant}/odata/…: the older form, in which Orchestrator needs no name. */
+static bool is_unnamed_odata(const char *path, const char *end) {
+  size_t next;
+  for (int place = 1; path < end; place++) {
+    path++; /* the slash */
+    size_t segment = first_segment(path, (size_t)(end - path), &next);
+    if (place == 3) return segment_is(path, segment, "odata");
+    if (segment == 0 || is_service(path, segment)) return false;
+    path += segment;
+  }
+  return false;
+}
+
+/* Whether the URL, whose path ends it, names an entity set of Orchestrator. This is the one rule by which its OData is known. */
 static bool is_odata(const struct url_base *base, const char *url, size_t length) {
   struct location location, root;
   if (locate(url, length, &location) != NULL || locate(base->base_url, strlen(base->base_url), &root) != NULL) return false;
-  const char *path = url + location.origin_length, *end = url + length;
+  const char *path = url + location.origin_length, *end = url + length, *prefix = base->base_url + root.origin_length;
+  size_t prefix_length = strlen(prefix);
+  bool is_below = (size_t)(end - path) >= prefix_length && memcmp(path, prefix, prefix_length) == 0;
   bool in_orchestrator = base->deployment == URL_STANDALONE; /* it is all that is below base_url */
-  if (in_orchestrator) {
-    const char *prefix = base->base_url + root.origin_length;
-    size_t prefix_length = strlen(prefix);
-    if ((size_t)(end - path) < prefix_length || memcmp(path, prefix, prefix_length) != 0) return false;
-    path += prefix_length;
-  }
+  if (!in_orchestrator && (is_unnamed_odata(path, end) || (is_below && is_unnamed_odata(path + prefix_length, end)))) return true;
+  if (in_orchestrator && !is_below) return false;
+  if (in_orchestrator) path += prefix_length;
   if (path == end || *path != '/') return false;
   for (size_t next; ++path < end; path += next - 1) {
     size_t segment = first_segment(path, (size_t)(end - path), &next);

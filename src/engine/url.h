@@ -76,6 +76,10 @@ bool url_same_origin(const char *one, const char *other);
    origin. false: no memory or not resolvable; the buffer's content is unspecified then. */
 bool url_resolve(const char *base, const char *reference, size_t reference_length, struct buffer *url);
 
+/* The same for a link that a service sends in its answer: a service behind a gateway may know its own host by another scheme or port than
+   its callers, and is called by theirs. A link to another host stays what it is. */
+bool url_resolve_link(const char *base, const char *link, size_t link_length, struct buffer *url);
+
 /* Appends bytes percent-encoded as one path segment or query value (all but RFC 3986's unreserved characters). false: no memory. */
 bool url_escape(struct buffer *url, const char *bytes, size_t length);
 

@@ -35,7 +35,6 @@ const char *json_skip_mark(const char *text, const char *end) {
 static const char control_character[] = "control character in a string";
 static const char invalid_utf8[] = "invalid UTF-8";
 static const char invalid_escape[] = "invalid escape";
-static const char lone_surrogate[] = "\\u escape of half a surrogate pair";
 static const char unexpected_end[] = "the string does not end";
 
 static bool is_continuation(char byte) {
@@ -114,6 +113,10 @@ static char *write_utf8(char *to, int32_t code) {
   return to;
 }
 
+/* What half a surrogate pair becomes: texts that were cut in the middle of a character, as long log messages are, must not cost
+   the page that they stand in. */
+#define REPLACEMENT_CHARACTER 0xFFFD
+
 /* Writes what the \u escape at text, or the pair of them, stands for, and moves *to on. Gives the place
    behind; NULL: see fault. */
 static const char *unescape_unicode(const char *text, const char *end, char **to,
@@ -123,9 +126,9 @@ static const char *unescape_unicode(const char *text, const char *end, char **to
   const char *behind = text + 6;
   if (code >= 0xD800 && code < 0xE000) {
     int32_t low = end - behind >= 6 && behind[0] == '\\' && behind[1] == 'u' ? read_hex(behind + 2, end) : -1;
-    if (code >= 0xDC00 || low < 0xDC00 || low >= 0xE000) return fail(fault, text, lone_surrogate);
-    code = 0x10000 + ((code & 0x3FF) << 10) + (low & 0x3FF);
-    behind += 6;
+    bool is_pair = code < 0xDC00 && low >= 0xDC00 && low < 0xE000;
+    code = is_pair ? 0x10000 + ((code & 0x3FF) << 10) + (low & 0x3FF) : REPLACEMENT_CHARACTER;
+    if (is_pair) behind += 6;
   }
   *to = write_utf8(*to, code);
   return behind;

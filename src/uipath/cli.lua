@@ -13,7 +13,9 @@ local function end_of(raised, report)
   if require("uipath").is_error(raised) then return report.failure(raised) end
   local message = tostring(raised)
   if message:find("interrupted!", 1, true) then return report.EXIT.interrupted end
-  report.note((message:gsub("^[^:]*uipath/cli/[^:]*:%d+: ", "")))
+  -- The position is of our own code.
+  message = message:gsub("^[^:]*uipath/cli/[^:]*:%d+: ", ""):gsub("^[^:%s]*luipath:%d+: ", "")
+  report.note(require("uipath.cli.words").of(message))
   return report.EXIT.usage
 end
 

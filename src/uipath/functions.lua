@@ -46,6 +46,8 @@ end
 local function objection(ok, token, seconds)
   if not ok then return words_of(token) end
   if token == nil then return seconds ~= nil and words_of(seconds) or "it returned nil" end
+  if type(token) == "string" and token:find "^%s*[!-~]+%s*$"
+    and token:find "%s" then return "it returned a token with blanks or line ends around it" end
   if type(token) ~= "string" or not token:find("^[!-~]+$") then return "it did not return a token" end
   if seconds ~= nil and not (type(seconds) == "number" and seconds > 0 and seconds < 1e9) then
     return "its second result must be the token's lifetime in seconds"

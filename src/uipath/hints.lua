@@ -2,11 +2,15 @@
 
 local catalogue = require "uipath.catalogue"
 local token = require "uipath.token"
+local words = require "uipath.words"
 
 local hints = {}
 
--- What the service itself says it wants: Identity names the scopes.
-local function wanted_by_service(message)
+-- What the service itself says it wants: Identity names the scopes, others do so in the challenge.
+local function wanted_by_service(message, headers)
+  local bearer = words.bearer(headers)
+  if bearer and bearer.scope and bearer.scope:find "%S" then return (bearer.scope:gsub("%s+", " and ")) end
+  message = message:sub(1, 1000)
   local wanted = message:match "[Ee]xpect to have (.-)%.?%s*$"
   if wanted then return (wanted:gsub("'", "")) end
   return message:match "'([^']+)' scope not found"
@@ -28,17 +32,17 @@ end
 -- The part about scopes: what is needed, and what the token has.
 local function about_scopes(row, wanted, held)
   if row and not row.oauth then return "not open to external applications: it takes a user's sign-in" end
-  local words = {}
+  local parts = {}
   local needed = wanted or row and row.scopes
   local allowed = not wanted and row and held and catalogue.allows(row, held)
   if allowed then
-    words[1] = "the token's scopes suffice"
+    parts[1] = "the token's scopes suffice"
   else
-    if needed then words[1] = "needs " .. needed end
-    if row and row.path:find "Buckets" and not wanted then words[1] = words[1] .. " (newer tenants: OR.Buckets)" end
+    if needed then parts[1] = "needs " .. needed end
+    if row and row.path:find "Buckets" and not wanted then parts[1] = parts[1] .. " (newer tenants: OR.Buckets)" end
   end
-  if held and #held > 0 and not allowed then words[#words + 1] = "the token has " .. list_of(held) end
-  return table.concat(words, "; ")
+  if held and #held > 0 and not allowed then parts[#parts + 1] = "the token has " .. list_of(held) end
+  return table.concat(parts, "; ")
 end
 
 -- The part about the role: a permission where the catalogue knows it.
@@ -56,10 +60,24 @@ function hints.forbidden(err, value, scope)
   local row = err.method and err.url and catalogue.find(err.method, err.url)
   local held = value and token.scopes(value, scope)
   local parts = {}
-  local first = about_scopes(row, wanted_by_service(err.message or ""), held)
+  local first = about_scopes(row, wanted_by_service(err.message or "", err.headers), held)
   if first ~= "" then parts[1] = first end
   if not row or row.oauth then parts[#parts + 1] = about_role(row) end
   return table.concat(parts, "; ")
+end
+
+---What may be wrong with a path that is not there.
+---@param err table the error's fields: method, url
+---@return string? nil: the catalogue knows the path, and nothing against it
+function hints.not_found(err)
+  if not err.url then return nil end
+  local row = catalogue.find(err.method or "GET", err.url) or (catalogue.describe(nil, err.url) or {})[1]
+  if row and row.removed then
+    local removal = ("it was removed from Automation Cloud %s %s"):format(#row.removed > 7 and "on" or "in", row.removed)
+    return row.instead and ("%s; instead there is %s"):format(removal, row.instead) or removal
+  end
+  local near = not row and catalogue.nearest(err.url)
+  return near and ("there is no such path: did you mean %s?"):format(near) or nil
 end
 
 local FOLDER_HEADERS = {

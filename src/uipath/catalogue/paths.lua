@@ -32,6 +32,8 @@ function paths.split(text)
   end
   -- On-premises Orchestrator is at the root of the host, or below any prefix of it.
   local inside = url and (text:match "(/odata/.*)$" or text:match "(/api/.*)$")
+    -- As older URLs of the cloud name it: organization and tenant, and no service.
+    or text:match "^/[^/]+/[^/]+(/odata/.*)$"
   return "orchestrator_", inside or text
 end
 

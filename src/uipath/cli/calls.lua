@@ -39,6 +39,13 @@ function calls.map_of(pairs_of_strings, option)
   return next(map) and map or nil
 end
 
+-- What is for one form of the command alone must not be lost in silence in the others.
+local function check_options(parsed)
+  if not parsed.all and parsed.page_size then report.usage "--page-size is for --all" end
+  if not parsed.all and parsed.by then report.usage "--by is for --all" end
+  if parsed.guard and parsed.output ~= "csv" then report.usage "--guard is for --output csv" end
+end
+
 local function call_options(parsed)
   local options = {
     query = calls.map_of(parsed.query, "--query"), headers = calls.map_of(parsed.header, "--header"), level = parsed.level,
@@ -51,7 +58,7 @@ local function call_options(parsed)
 end
 
 local function writer_of(parsed)
-  return report.writer(parsed.output, { select = parsed.select })
+  return report.writer(parsed.output, { select = parsed.select, guard = parsed.guard })
 end
 
 -- One more row than is wanted is asked for: if it comes, there are more.
@@ -85,7 +92,7 @@ local function write_reply(value, parsed, limit)
   if value == true then return end -- no body
   local rows, more, total = values.rows(value)
   if type(value) == "string" then
-    report.write(value)
+    report.text(value)
   elseif not rows then
     writer_of(parsed).value(value)
   else
@@ -124,6 +131,7 @@ end
 ---@param parsed table
 ---@return integer exit_code
 function calls.run(parsed)
+  check_options(parsed)
   local client = connection.open(parsed)
   local options = call_options(parsed)
   if parsed.all then return walk(client, parsed, options) end
@@ -132,7 +140,7 @@ function calls.run(parsed)
   if not ok then error(value, 0) end
   if value == nil then return report.failure(response) end
   write_reply(value, parsed, limit)
-  if response.hint then report.note(response.hint) end
+  if response.hint then report.note(require("uipath.cli.words").of(response.hint)) end
   return 0
 end
 

@@ -102,11 +102,13 @@ local function add_call(command, name)
     command:flag("--idempotent", "send it again even where the service may have acted")
   end
   add_output(command)
+  command:flag("--guard", "in CSV: no text is taken for a formula (an apostrophe before = + - @)")
 end
 
 -- Commands that connect, and then take the options of a connection.
 local connects = {
-  download = true, upload = true, get = true, post = true, put = true, patch = true, delete = true, token = true, can = true, tests = true,
+  download = true, upload = true, get = true, post = true, put = true, patch = true, delete = true, token = true, can = true,
+  tests = true,
 }
 
 -- What download and upload have in common; the arguments are defined before.
@@ -170,6 +172,7 @@ end
 local function new_parser(wanted_command, connection)
   local parser = require "argparse" ("luipath", "UiPath's cloud APIs. Without a command: a prompt.")
   parser:command_target "command"
+  parser:help_max_width(require("uipath.terminal").width() or 80)
   parser:require_command(false)
   if connection then add_connection(parser) end
   parser:flag("--version"):action(function()
@@ -196,7 +199,7 @@ function options.parse(arguments)
   local ok, parsed = parser:pparse(arguments)
   if not ok then return nil, parsed .. (command and ("\nluipath %s --help says more"):format(command) or "\nluipath --help says more") end
   if parsed.command == "completion" then
-    return { command = "completion", script = parser["get_" .. parsed.shell .. "_complete"](parser) }
+    return { command = "completion", script = require("uipath.cli.completion").script(parser, parsed.shell) }
   end
   parsed.method = methods[parsed.command] or parsed.method
   return parsed

@@ -91,7 +91,7 @@ local uipath = {}
 ---@class uipath.PagingOptions : uipath.CallOptions
 ---@field page_size? integer rows a request, lowered to the service's cap (QueueItems and Test Manager 100, else 1000)
 ---@field limit? integer rows in all; `top` means the same
----@field prefetch? integer
+---@field prefetch? integer pages in flight; given here, the first page is not awaited before that
 ---@field by? string walk by this key instead of by offset
 ---@field on_progress? fun(done: integer, total: integer?)
 
@@ -133,6 +133,8 @@ local uipath = {}
 ---@field permissions? string what the role of the application must allow
 ---@field parameters uipath.Parameter[]
 ---@field folder boolean whether it works in a folder
+---@field removed? string since when Automation Cloud no longer has it: "2025-09", "2026-04-30"
+---@field instead? string what there is instead
 ---@field body? "json"|"multipart"
 
 ---@alias uipath.ErrorKind
@@ -296,6 +298,8 @@ function uipath.store.redis(options) end
 ---@field database? integer default 0
 ---@field prefix? string of the keys, default `uipath:`
 ---@field timeout? number seconds for each step, default 1
+---@field tls? boolean TLS, as `rediss://` says it elsewhere; LuaSec outside nginx
+---@field ca_file? string authorities for that, default `/etc/ssl/certs`; in nginx `lua_ssl_trusted_certificate` has them
 
 uipath.odata = {}
 
@@ -316,6 +320,11 @@ function uipath.odata.date(t) end
 ---@param s string
 ---@return table literal
 function uipath.odata.enum(s) end
+
+---An Int64 for a filter or key, beyond 2^53 too: LuaJIT has such an id as a string of its digits, which a filter would put in quotes.
+---@param s string|integer
+---@return table literal
+function uipath.odata.integer(s) end
 
 ---`(5)`, `('O''Brien')`: ready for a path.
 ---@param value any
@@ -340,18 +349,21 @@ function uipath.odata.key(value, ...) end
 ---@field tests uipath.Tests
 local Client = {}
 
+---Reads what is at a path: an object, or a page of a list.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response or, where value is nil, the error
 function Client:get(path, options) end
 
+---Deletes what is at a path.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response
 function Client:delete(path, options) end
 
+---Sends a body to a path, to make something or to have something done.
 ---@param path string
 ---@param body? any a table (sent as JSON), a string, uipath.multipart or uipath.file
 ---@param options? uipath.CallOptions
@@ -359,6 +371,7 @@ function Client:delete(path, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:post(path, body, options) end
 
+---Replaces what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -366,6 +379,7 @@ function Client:post(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:put(path, body, options) end
 
+---Changes what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -373,6 +387,7 @@ function Client:put(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:patch(path, body, options) end
 
+---A call with any method; a body goes into the options.
 ---@param method string
 ---@param path string
 ---@param options? uipath.CallOptions
@@ -409,12 +424,14 @@ function Client:each(path, options) end
 ---@return fun(): table[]?, integer?
 function Client:pages(path, options) end
 
+---All rows of a collection as one list.
 ---@param path string
 ---@param options? uipath.PagingOptions
 ---@return table[]? rows
 ---@return uipath.Error? err
 function Client:collect(path, options) end
 
+---The number of rows that `each` would go through.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return integer? count
