@@ -9,7 +9,8 @@ OPTIMISE ?= -O2 -g
 SANITIZE ?=
 # -Werror in the project's own checks: a later compiler's new warning is not to stop a user's build.
 WERROR   ?=
-VARIANT   = $(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
+COVERAGE ?=
+VARIANT   = $(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))$(if $(COVERAGE),-coverage)
 BUILD    ?= build/$(LUA)$(VARIANT)
 comma    := ,
 
@@ -47,7 +48,7 @@ LUA_INCLUDE = $(shell pkg-config --cflags $(LUA_PACKAGE))
 LUA_LIBS    = $(shell pkg-config --libs $(LUA_PACKAGE))
 ENGINE_LIBS = $(shell pkg-config --libs libcurl zlib libdeflate) -lm
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE $(OPTIMISE) -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(SANITIZE_FLAGS) $(CFLAGS)
-SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer) $(if $(COVERAGE),--coverage)
 
 ifeq ($(shell uname -s),Darwin)
   MODULE_FLAGS := -bundle -undefined dynamic_lookup
@@ -117,7 +118,12 @@ $(BUILD)/support/alone.so: spec/support/alone.c
 # The specs' own programs. The module finds Lua in the program that has loaded it, which may have functions of the C library's names.
 $(BUILD)/support/%: spec/support/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE))
+	$(CC) $(ALL_CFLAGS) $(LUA_INCLUDE) -rdynamic -MMD -MP -o $@ $< $$(pkg-config --libs $(LUA_PACKAGE)) $(PROGRAM_LIBS)
+
+$(BUILD)/support/odd_server: PROGRAM_LIBS = $$(pkg-config --libs openssl)
+
+# This one looks at what is about to be freed.
+$(BUILD)/unit/buffer_test: UNIT_LIBS = -Wl,--wrap=free
 
 # This one decides which allocations fail.
 $(BUILD)/unit/no_memory_test: UNIT_LIBS = $(foreach name,malloc calloc realloc strdup strndup free,-Wl,--wrap=$(name))
@@ -180,7 +186,7 @@ endif
 
 # Builds the module for the Lua $(1), on all cores unless make was told how many. What is built
 # already is not worth a line.
-JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(getconf _NPROCESSORS_ONLN))
+JOBS = -j$$(getconf _NPROCESSORS_ONLN)
 BUILD_STAGE = $(MAKE) -s --no-print-directory -q LUA=$(1) module >/dev/null 2>&1 || \
 	  spec/support/stage "building the module for $(1)" \
 	  $(MAKE) -s --no-print-directory $(JOBS) LUA=$(1) module
@@ -215,6 +221,10 @@ test-gc: ## the same with the collector at its most aggressive
 	@LUA=$(LUA_IS) spec/support/packages run test
 	@LUAS='$(LUAS)' spec/support/run gc
 
+coverage: ## the same, and which share of the lines of C and of Lua it has run
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@LUAS='$(LUAS)' spec/support/coverage
+
 test-nginx: ## the specs inside nginx, and tens of thousands of requests; NGINX=path: of that nginx
 	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory LUA=luajit module programs
@@ -229,7 +239,7 @@ ROUNDS ?= 20
 
 steady: ## the specs of time, processes and sockets on a busy core: make steady ROUNDS=20
 	@LUA=$(LUA_IS) spec/support/packages run test
-	@spec/support/steady $(ROUNDS)
+	@LUAS='$(LUAS)' spec/support/steady $(ROUNDS)
 
 test-soak: ## 100,000 small calls: descriptors and memory stay flat
 	@LUA=$(LUA_IS) spec/support/packages run test

@@ -164,7 +164,8 @@ describe("a call that is cancelled", function()
     it(state.name .. " ends at once", function()
       local seconds = tenant.in_time(tenant.LATE, function()
         local call, has_come = state.start { timeout = (state.timeout or 15) * tenant.SLOWER }
-        if has_come then tenant.eventually(has_come) else tenant.sleep(0.1) end
+        -- What sends nothing is taken up by whoever waits for it.
+        if has_come then tenant.eventually(has_come) else assert.is_nil((call:wait(0.01))) end
         assert.is_false(state.wait ~= "none" and call:done())
         call:cancel()
         local taken, value, err = tenant.timed(call.wait, call)
@@ -263,8 +264,9 @@ describe("a deadline", function()
       if words then
         assert.equal(words, err.message)
         assert.is_true(err.retryable)
-        assert.is_true(err.method ~= nil and late < most_late, late)
+        assert.is_not_nil(err.method)
       end
+      assert.is_true(late < most_late, late)
       collectgarbage()
       await_quiet()
     end)
@@ -308,7 +310,7 @@ describe("a deadline", function()
     local client = connect()
     local seconds = tenant.in_time(0.3 + tenant.LATE, function()
       local busy = {}
-      for i = 1, 40 do busy[i] = client:start("GET", "fault/slow/" .. i * 0.02) end
+      for i = 1, 40 do busy[i] = client:start("GET", "fault/slow/" .. i * 0.04) end
       local call = client:start("GET", "fault/stall")
       local taken = tenant.timed(call.wait, call, 0.3)
       assert.is_true(taken >= 0.3, taken)

@@ -78,7 +78,7 @@ describe("examples", function()
       expect_lines(name, output)
       assert.is_nil(output:find("sandbox", 1, true), output)
       assert.is_truthy(output:find("This is acme/DefaultTenant at " .. sandbox.options.base_url
-        .. ", as 'auth.clientId' of profile 'default' in " .. home .. "/.uipath/config says.", 1, true), output)
+        .. ", as 'uri' of profile 'default' in " .. home .. "/.uipath/config says.", 1, true), output)
       assert.is_true(tenant.control(sandbox, "GET counters").data_requests > 0)
     end)
 

@@ -60,7 +60,7 @@ describe("every name that is shown", function()
 
   it("has its thing behind it", function()
     local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
-    local methods = require("debug").getmetatable(client).__index
+    local methods = require("debug").getmetatable(client).methods
     local names = walk(nil, uipath)
     assert.is_truthy(table.concat(names, " "):find "%f[%w]map%f[%W]") -- the names that come late are among them
     for _, part in ipairs { "json", "odata", "store" } do walk(nil, uipath[part]) end
@@ -72,7 +72,7 @@ end)
 
 describe("the annotations name", function()
   local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
-  local methods = require("debug").getmetatable(client).__index
+  local methods = require("debug").getmetatable(client).methods
   local call_methods = require("debug").getmetatable(client:start("GET", "odata/Machines")).__index
 
   it("the functions of the module", function()
@@ -89,6 +89,31 @@ describe("the annotations name", function()
     assert.same(expected, names_of(methods, expected))
     expected = annotated "\nfunction Call:([%w_]+)%("
     assert.same(expected, names_of(call_methods, expected))
+  end)
+
+  it("the methods of the groups of recipes, with their arguments and options", function()
+    local described = ""
+    for _, name in ipairs { "uipath", "recipes", "tests" } do
+      local file = assert(io.open("src/uipath/library/" .. name .. ".lua"))
+      described = described .. file:read "*a"
+      file:close()
+    end
+    for _, name in ipairs(require("debug").getmetatable(client).groups) do
+      local class = name:gsub("^%l", string.upper)
+      assert.is_truthy(described:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)
+      local expected, found = {}, {}
+      for _, method in ipairs(require("uipath.recipes").describe(name).methods) do
+        local arguments = {}
+        for i, argument in ipairs(method.arguments) do arguments[i] = argument[1] end
+        arguments[#arguments + 1] = "options"
+        expected[method.name] = table.concat(arguments, ", ")
+        for option in pairs(method.options or {}) do
+          assert.is_truthy(described:find("[ {]" .. option .. "%?"), ("%s:%s: option %s"):format(name, method.name, option))
+        end
+      end
+      for method, arguments in described:gmatch("\nfunction " .. class .. ":([%w_]+)%(([^)]*)%)") do found[method] = arguments end
+      assert.same(expected, found)
+    end
   end)
 
   -- A name that is no option is refused for that; one that is, for its value or not at all.

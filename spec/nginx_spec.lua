@@ -1,84 +1,17 @@
 -- Inside nginx: calls let the worker go on, and leave nothing behind, whatever happens to them.
 
 local assert = require "luassert"
-local json = require("uipath").json
 local nginx = require "spec.support.nginx"
-
-assert(os.execute("env -u LUA_PATH -u LUA_CPATH make -s LUA=luajit SANITIZE= module"), "the build for LuaJIT failed")
+local tenant = require "spec.support.nginx_tenant"
 
 describe("in nginx", function()
-  local sandbox, servers
+  setup(tenant.setup)
+  teardown(tenant.teardown)
+  before_each(tenant.before_each)
+  after_each(tenant.after_each)
 
-  -- Asks the sandbox or, with a body, tells it something. Gives its answer.
-  local function control(action, body)
-    local reply = nginx.output_of(("curl -s %s %s/control/%s"):format(body and "-d '" .. body .. "'" or "", sandbox.fault_url, action))
-    return assert(json.decode(reply))
-  end
-
-  local function counters() return control "counters" end
-
-  setup(function() sandbox = assert(require("uipath.sandbox").start()) end)
-  teardown(function() sandbox:stop() end)
-  before_each(function()
-    servers = {}
-    control("reset", "")
-  end)
-  after_each(function()
-    for _, server in ipairs(servers) do server:stop() end
-  end)
-
-  -- Looks until the check holds, for some seconds at most (and so many more): for what another
-  -- process does in its own time.
-  local function eventually(check, more)
-    for _ = 1, 200 + (more or 0) * 20 do
-      if check() then return true end
-      os.execute("sleep 0.05")
-    end
-    return check()
-  end
-
-  -- Global functions for the handlers: connect(changes), at the fault port, and what they say.
-  local SETUP = [[
-    uipath = require "uipath"
-    function connect(changes)
-      local options = %s
-      for name, value in pairs(changes or {}) do options[name] = value end
-      return uipath.connect(options)
-    end
-    function say(value, err) ngx.say(value and (type(value) == "table" and #value.value or tostring(value)) or tostring(err)) end
-  ]]
-
-  local function setup_code()
-    local parts = {}
-    for name, value in pairs(sandbox.options) do parts[#parts + 1] = ("%s = %q"):format(name, value) end
-    parts[#parts + 1] = ("base_url = %q"):format(sandbox.fault_url)
-    return SETUP:format("{ " .. table.concat(parts, ", ") .. " }")
-  end
-
-  ---@param server string locations
-  ---@param options? table
-  local function start(server, options)
-    options = options or {}
-    local started = nginx.start {
-      workers = options.workers, log_level = options.log_level, init_worker = options.init_worker, main = options.main,
-      reuse_port = options.reuse_port,
-      server = server,
-      http = ("init_by_lua_block { %s %s }\n%s"):format(setup_code(), options.init or "client = connect()", options.http or ""),
-    }
-    servers[#servers + 1] = started
-    return started
-  end
-
-  local function expect_clean(server)
-    local log = server:log()
-    for _, level in ipairs { "error", "crit", "alert", "emerg" } do
-      assert.is_nil(log:find("[" .. level .. "]", 1, true), log)
-    end
-  end
-
-  local SLOW = [[
-    location /slow { content_by_lua_block { say(client:get("odata/fault/slow/" .. (ngx.var.arg_seconds or "0.3"))) } }
-  ]]
+  local control, counters, eventually = tenant.control, tenant.counters, tenant.eventually
+  local start, expect_clean, SLOW = tenant.start, tenant.expect_clean, tenant.SLOW
 
   describe("a call", function()
     it("lets the worker serve others", function()

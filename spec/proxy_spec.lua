@@ -112,7 +112,7 @@ describe("a proxy", function()
       local url = sandbox.http_url:gsub("127%.0%.0%.1", host)
       local client = uipath.connect(tenant.fault_options(sandbox, { base_url = url, proxy = "http://127.0.0.1:1" }))
       local _, err = client:get "odata/Machines"
-      if url:find "0%.0%.2" then assert.matches("127.0.0.2 port", err.message, 1, true) else assert.equal(404, err.status) end
+      if url:find "0%.0%.2" then assert.matches("127%.0%.0%.2[ :][port ]*%d", err.message) else assert.equal(404, err.status) end
     end
   end)
 end)

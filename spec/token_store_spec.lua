@@ -223,6 +223,48 @@ describe("uipath.store.file", function()
     assert.is_nil((store.load "old"))
   end)
 
+  it("keeps what several processes write at once", function()
+    local path = folder .. "/tokens"
+    local program = ([[
+      local store = uipath.store.file %q
+      for i = 1, 40 do store.save(("writer%%d-%%d"):format(NUMBER, i), "token", os.time() + 100) end
+    ]]):format(path)
+    local commands = {}
+    for number = 1, 4 do
+      commands[number] = tenant.command(sandbox.options, (program:gsub("NUMBER", number))) .. " &"
+    end
+    assert.equal("", tenant.shell(table.concat(commands, "\n") .. "\nwait"))
+    local store = uipath.store.file(path)
+    for number = 1, 4 do
+      for i = 1, 40 do assert.equal("token", (store.load(("writer%d-%d"):format(number, i)))) end
+    end
+    assert.equal("tokens\n", tenant.shell("ls -A " .. folder))
+  end)
+
+  it("does without entries whose time is none", function()
+    local path = folder .. "/tokens"
+    local file = assert(io.open(path, "w"))
+    file:write "one 99999999999999999999 token-1\ntwo 99999999999 token-2\nthree 12 \nnonsense"
+    file:close()
+    local store = uipath.store.file(path)
+    assert.is_nil((store.load "one"))
+    assert.same({ "token-2", 99999999999 }, { store.load "two" })
+    store.save("four", "token-4", nil)
+    assert.equal("four  token-4\ntwo 99999999999 token-2\n", tenant.shell("cat " .. path))
+  end)
+
+  it("leaves alone what is no regular file, and waits for none", function()
+    tenant.shell("mkfifo " .. folder .. "/fifo")
+    for path, words in pairs {
+      [folder .. "/fifo"] = "it is not a regular file", ["/dev/full"] = "it is not a regular file", [folder] = "Is a directory",
+    } do
+      local store = uipath.store.file(path)
+      assert.is_nil((store.load "one"))
+      assert.has_error(function() store.save("one", "token", nil) end, ("cannot write %s: %s"):format(path, words))
+    end
+    assert.equal("fifo\n", tenant.shell("ls -A " .. folder))
+  end)
+
   it("says what it cannot write", function()
     local store = uipath.store.file "/dev/null/tokens"
     assert.is_nil((store.load "one"))
@@ -298,6 +340,41 @@ describe("uipath.store.redis", function()
     assert.is_false(ok)
     assert.matches("WRONGPASS", err)
     assert.is_nil(err:find("wr0ng", 1, true))
+  end)
+
+  it("takes away its own lock alone", function()
+    local store = uipath.store.redis { port = port, password = "s3cr3t", prefix = "locks:" }
+    assert.is_true(store.lock("one", 10))
+    redis "set locks:lock:one another"
+    store.unlock "one"
+    assert.equal("another", redis "get locks:lock:one")
+    redis "del locks:lock:one"
+    assert.is_true(store.lock("one", 10))
+    store.unlock "one"
+    assert.equal("", redis "get locks:lock:one")
+  end)
+
+  it("speaks TLS, with the host that the certificate is for alone", function()
+    if not pcall(require, "ssl") then
+      assert.error_matches(function() connect(uipath.store.redis { tls = true }) end, "needs LuaSec")
+      return
+    end
+    tenant.shell(([[
+      cd %s
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out here.pem \
+        -subj /CN=here -addext subjectAltName=IP:127.0.0.1
+      openssl req -x509 -key key.pem -days 2 -out elsewhere.pem -subj /CN=elsewhere -addext subjectAltName=DNS:elsewhere]]):format(folder))
+    local words = "config set tls-auth-clients no tls-key-file %s/key.pem tls-cert-file %s/%s.pem tls-ca-cert-file %s/%s.pem tls-port %d"
+    local tls_port = port + 1
+    local function store(ca)
+      return uipath.store.redis { port = tls_port, password = "s3cr3t", tls = true, ca_file = folder .. "/" .. ca .. ".pem", prefix = ca }
+    end
+    assert.equal("OK", redis(words:format(folder, folder, "here", folder, "here", tls_port)))
+    store("here").save("one", "token-1", nil)
+    assert.equal("token-1", (store("here").load "one"))
+    assert.error_matches(function() store("elsewhere").save("one", "token-1", nil) end, "certificate verify failed")
+    assert.equal("OK", redis(words:format(folder, folder, "elsewhere", folder, "elsewhere", tls_port)))
+    assert.error_matches(function() store("elsewhere").save("one", "token-1", nil) end, "the certificate names another host")
   end)
 
   it("is another for other options", function()

@@ -73,11 +73,11 @@ describe("a token is fetched", function()
   it("as patiently as the call that needs it waits for connections", function()
     local silent = tenant.proxy(1, "stall")
     local patient = uipath.connect(tenant.options(sandbox, {
-      identity_url = "https://127.0.0.1:" .. silent.port, max_attempts = 1, connect_timeout = 0.6,
+      identity_url = "https://127.0.0.1:" .. silent.port, max_attempts = 1, connect_timeout = 1,
     }))
     local hasty = patient:with{ connect_timeout = 0.1 }
-    for _, case in ipairs { { hasty, 0.1 }, { patient, 0.6 }, { hasty, 0.1 } } do
-      local most = case[2] + 0.2 + tenant.LATE
+    for _, case in ipairs { { hasty, 0.1 }, { patient, 1 }, { hasty, 0.1 } } do
+      local most = case[2] + tenant.LATE
       local seconds = tenant.in_time(most, function()
         local taken, value, err = tenant.timed(case[1].access_token, case[1])
         assert.is_nil(value)
@@ -174,7 +174,7 @@ describe("a token is fetched", function()
     local _, err = client:get "fault/ok"
     assert.equal("network", err.kind)
     assert.matches("^fetching a token: ", err.message)
-    local said = "/fault/ok: fetching a token from http://127%.0%.0%.1:1/connect/token: network: [^:]+ 127%.0%.0%.1 port 1"
+    local said = "/fault/ok: fetching a token from http://127%.0%.0%.1:1/connect/token: network: [^/]+ 127%.0%.0%.1[ :][port ]*1"
     assert.matches(said, tostring(err))
     assert.is_string(err.hint)
     assert.is_true(err.retryable)

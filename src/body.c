@@ -189,3 +189,11 @@ const char *body_read(lua_State *L, int index, struct call_body *body) {
   lua_settop(L, top);
   return content_type;
 }
+
+const char *body_file_path(lua_State *L, int index) {
+  if (!has_metatable(L, index, FILE_BODY)) return NULL;
+  lua_getfield(L, index, "path");
+  const char *path = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return path;
+}

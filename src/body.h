@@ -13,4 +13,7 @@ int body_file(lua_State *L);
    it, with the boundary. The string lives as long as the value. Raises for what cannot be a body. [-0, +0] */
 const char *body_read(lua_State *L, int index, struct call_body *body);
 
+/* The path of the uipath.file at index, which lives as long as that; NULL: it is none. [-0, +0] */
+const char *body_file_path(lua_State *L, int index);
+
 #endif

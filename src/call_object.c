@@ -10,6 +10,7 @@
 #include "engine/token.h"
 #include "engine/spare.h"
 #include "error.h"
+#include "file_request.h"
 #include "owned.h"
 #include "request.h"
 #include "response.h"
@@ -370,6 +371,18 @@ static int internal_begin(lua_State *L) {
   return 1;
 }
 
+/* begin_file(client, method, address, options, body, transfer) → call: likewise, for what client:download and client:upload send; see
+   file_request.h */
+static int internal_begin_file(lua_State *L) {
+  const char *method = luaL_checkstring(L, 2);
+  lua_settop(L, 6);
+  struct call_object *object = new_object(L, take_results);
+  object->usage = file_request_build(L, &object->call->request, method, 3);
+  lua_settop(L, 7);
+  if (object->usage == NULL) engine_submit(object->call, true);
+  return 1;
+}
+
 /* step(call [, seconds]) → "done", "asking", "events" or "timeout" */
 static int internal_step(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -398,6 +411,16 @@ static int internal_state(lua_State *L) {
   return 1;
 }
 
+/* Pushes the number by which a call is asked for, as a string; nothing if it is 0. Gives how
+   many values that makes. [-0, +(0|1)] */
+static int push_number(lua_State *L, uint64_t number) {
+  if (number == 0) return 0;
+  char digits[24];
+  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+  lua_pushstring(L, digits);
+  return 1;
+}
+
 /* notify(call) → address, number (a string): where to ask for the call; the number is nil when it is done, both are where there is no such socket */
 static int internal_notify(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -405,11 +428,24 @@ static int internal_notify(lua_State *L) {
   uint64_t number = 0;
   if (!is_done(object) && !engine_notify(object->call, &address, &number)) return 0;
   lua_pushstring(L, address);
-  if (number == 0) return 1;
-  char digits[24];
-  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-  lua_pushstring(L, digits);
-  return 2;
+  return 1 + push_number(L, number);
+}
+
+/* subscribe(call, subscriber) → number (a string), by which that subscriber to the socket is
+   told that the call is ready; nil: it is ready, or there is no such socket any more */
+static int internal_subscribe(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  uint64_t subscriber = (uint64_t)luaL_checkinteger(L, 2);
+  uint64_t number = is_done(object) ? 0 : engine_subscribe(object->call, subscriber);
+  return push_number(L, number);
+}
+
+/* unsubscribe(call): who waited for it by a subscriber was killed, and perhaps nobody wants it
+   any more */
+static int internal_unsubscribe(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  if (!is_done(object)) engine_unsubscribe(object->call);
+  return 0;
 }
 
 /* is_yieldable() → boolean: whether the caller can yield */
@@ -447,6 +483,18 @@ static void push_store_event(lua_State *L, const struct call_event *event) {
   lua_setfield(L, -2, "expires_at");
 }
 
+/* Pushes { progress = true, done =, total = }: for on_progress alone. [-0, +1] */
+static void push_progress(lua_State *L, const struct call_event *event) {
+  lua_createtable(L, 0, 3);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "progress");
+  compat_push_int64(L, event->done);
+  lua_setfield(L, -2, "done");
+  if (event->total < 0) return;
+  compat_push_int64(L, event->total);
+  lua_setfield(L, -2, "total");
+}
+
 /* fetch(call): the token store has none */
 static int internal_fetch(lua_State *L) {
   struct call_object *object = check_object(L, 1);
@@ -461,13 +509,17 @@ static void push_event(lua_State *L, const struct call_request *request, const s
     push_store_event(L, event);
     return;
   }
+  if (event->kind == EVENT_PROGRESS) {
+    push_progress(L, event);
+    return;
+  }
   lua_createtable(L, 0, 8);
   lua_pushstring(L, types[event->kind]);
   lua_setfield(L, -2, "type");
   if (event->kind != EVENT_TOKEN) {
     lua_pushstring(L, request->method);
     lua_setfield(L, -2, "method");
-    lua_pushlstring(L, request->url.data, request->url.length);
+    lua_pushlstring(L, request->url.data, request->is_presigned ? strcspn(request->url.data, "?") : request->url.length);
     lua_setfield(L, -2, "url");
     lua_pushinteger(L, event->attempt);
     lua_setfield(L, -2, "attempt");
@@ -573,13 +625,23 @@ static int internal_select(lua_State *L) {
   return 1;
 }
 
+/* check(client, path [, options]): raises what a GET of them would raise for the caller's mistakes; nothing is sent */
+static int internal_check(lua_State *L) {
+  client_check(L, 1);
+  lua_settop(L, 3);
+  new_request(L, kept_results, "GET", 2, 3, 0);
+  return 0;
+}
+
 void call_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"start", internal_start},     {"begin", internal_begin},     {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
-      {"fetch", internal_fetch},
+      {"start", internal_start},     {"begin", internal_begin},     {"begin_file", internal_begin_file},
+      {"step", internal_step},       {"give", internal_give},       {"refuse", internal_refuse},
+      {"fetch", internal_fetch},     {"check", internal_check},
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
-      {"state", internal_state},     {"notify", internal_notify},   {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
+      {"state", internal_state},     {"notify", internal_notify},   {"subscribe", internal_subscribe},
+      {"unsubscribe", internal_unsubscribe}, {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

@@ -85,6 +85,44 @@ static enum url_deployment deployment_option(lua_State *L, int index) {
   return strcmp(name, "standalone") == 0 ? URL_STANDALONE : URL_CLOUD;
 }
 
+/* The groups of recipes, each of them a field of every client; what they are is in uipath/recipes. */
+static const char *const groups[] = {"assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules", "tests", NULL};
+
+/* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's file is out of reach. */
+static int client_index(lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  lua_gettable(L, lua_upvalueindex(1));
+  if (!lua_isnil(L, 3) || lua_type(L, 2) != LUA_TSTRING) return 1;
+  const char *const *group = groups;
+  while (*group != NULL && strcmp(*group, lua_tostring(L, 2)) != 0) group++;
+  if (*group == NULL) return 1;
+  if (!lazy_load(L, "uipath.recipes")) {
+    error_new_unreachable(L);
+    return lua_error(L);
+  }
+  lua_getfield(L, -1, "group");
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+/* Gives the metatable below the methods on top, which it takes, what finds them and the groups. Both are in the metatable by name, too,
+   for those that list them. [-1, +0] */
+static void set_index(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "methods");
+  lua_pushcclosure(L, client_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_newtable(L);
+  for (int i = 0; groups[i] != NULL; i++) {
+    lua_pushstring(L, groups[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "groups");
+}
+
 /* Creates the metatable of clients that wait in Lua and that of their calls, from uipath.functions. [-0, +0] */
 static void open_functions(lua_State *L) {
   luaL_getmetatable(L, LUA_METATABLE);
@@ -110,11 +148,11 @@ static void open_functions(lua_State *L) {
   }
   /* What Lua does not replace is as it is for other clients. */
   lua_createtable(L, 0, 1);
-  lua_getfield(L, plain, "__index");
+  lua_getfield(L, plain, "methods");
   lua_setfield(L, -2, "__index");
   lua_setmetatable(L, methods);
   lua_pushvalue(L, methods);
-  lua_setfield(L, metatable, "__index");
+  set_index(L);
   lua_pop(L, 3);
 }
 
@@ -154,7 +192,7 @@ static void push_store(lua_State *L, int index) {
   if (lua_isnil(L, store)) return;
   lua_getfield(L, store, "identity");
   if (lua_type(L, -1) != LUA_TSTRING) {
-    weak_table_push(L, &numbers_key);
+    weak_table_push(L, &numbers_key, "k");
     lua_pushvalue(L, store);
     lua_rawget(L, -2);
     if (lua_isnil(L, -1)) {
@@ -443,6 +481,25 @@ static int internal_prefetch(lua_State *L) {
   return 1;
 }
 
+/* option(client, name) → the folder or the timeout that its calls have unless they say otherwise; nil: none. No secret can be had so. */
+static int internal_option(lua_State *L) {
+  static const char *const names[] = {"folder", "timeout", NULL};
+  client_check(L, 1);
+  int name = luaL_checkoption(L, 2, NULL, names);
+  lua_getiuservalue(L, 1, 1);
+  lua_getfield(L, -1, names[name]);
+  if (!lua_toboolean(L, -1)) lua_pushnil(L);
+  return 1;
+}
+
+/* timeout(client) → the option */
+static int internal_timeout(lua_State *L) {
+  client_check(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  lua_getfield(L, -1, "timeout");
+  return 1;
+}
+
 /* tenant_origin(options) → what names the tenant, as a phrase; nil: nothing does */
 static int internal_tenant_origin(lua_State *L) {
   lua_settop(L, 1);
@@ -461,10 +518,11 @@ static int internal_start_access_token(lua_State *L) {
 
 void client_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"prefetch", internal_prefetch},       {"method", internal_method},
+      {"prefetch", internal_prefetch},       {"timeout", internal_timeout},
+      {"method", internal_method},
       {"now", internal_now},                 {"start_token", internal_start_token},
       {"start_access_token", internal_start_access_token},
-      {"tenant_origin", internal_tenant_origin}, {NULL, NULL},
+      {"tenant_origin", internal_tenant_origin}, {"option", internal_option}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }
@@ -480,6 +538,7 @@ void client_open(lua_State *L) {
   static const struct lazy_name later[] = {
       {"each", "uipath.paging", true},       {"pages", "uipath.paging", true},
       {"collect", "uipath.paging", false},   {"count", "uipath.paging", false},
+      {"download", "uipath.files", false},   {"upload", "uipath.files", false},
       {"can", "uipath.catalogue", false},    {"describe", "uipath.catalogue", false},
       {NULL, NULL, false},
   };
@@ -492,6 +551,6 @@ void client_open(lua_State *L) {
   lua_createtable(L, 0, 24);
   luaL_setfuncs(L, methods, 0);
   lazy_add(L, later);
-  lua_setfield(L, -2, "__index");
+  set_index(L);
   lua_pop(L, 1);
 }

@@ -91,7 +91,7 @@ static void redact(lua_State *L, int index, const char *name) {
    and headers, is left out. [-1, +0] */
 static void make_plain(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__tostring", plain_to_string}, {"__concat", plain_concat}, {NULL, NULL}};
-  static const char *const unread[] = {"body", "headers", "_scope", "_folder", "_refused"};
+  static const char *const unread[] = {"body", "headers", "_scope", "_folder", "_refused", "_query"};
   int fields = lua_gettop(L) - 1;
   luaL_checkstack(L, 8, NULL);
   for (size_t i = 0; i < sizeof unread / sizeof *unread; i++) {

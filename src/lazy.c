@@ -19,7 +19,7 @@ bool lazy_load(lua_State *L, const char *module) {
 }
 
 /* A function whose module is out of reach: gives nil and an error. Upvalue 1 is why. */
-static int unreachable(lua_State *L) {
+static int out_of_reach(lua_State *L) {
   lua_pushnil(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   error_new_unreachable(L);
@@ -35,7 +35,7 @@ static int look_up(lua_State *L) {
   if (each->name == NULL) return 0;
   if (!lazy_load(L, each->module)) {
     if (!each->raises) {
-      lua_pushcclosure(L, unreachable, 1);
+      lua_pushcclosure(L, out_of_reach, 1);
       return 1;
     }
     error_new_unreachable(L);

@@ -591,15 +591,18 @@ static struct resolution open_sources(lua_State *L, int index) {
 
 void options_push_tenant_origin(lua_State *L, int index) {
   struct resolution resolution = open_sources(L, index);
+  /* Of a source's options the address says it best. A scope says what is to be allowed, and not where. */
+  static const enum group groups[] = {ADDRESS, CREDENTIALS};
   for (enum source source = FROM_OPTIONS; source < SOURCE_COUNT; source++) {
-    for (const struct option *option = options; option < OPTIONS_END; option++) {
-      /* A scope says what is to be allowed, and not where. */
-      bool names_tenant = option->group == ADDRESS || (option->group == CREDENTIALS && option->check != check_scope);
-      if (!names_tenant || !push_from(L, &resolution, option, source)) continue;
-      lua_pop(L, 1);
-      lua_replace(L, resolution.given);
-      lua_settop(L, resolution.given);
-      return;
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+      for (const struct option *option = options; option < OPTIONS_END; option++) {
+        bool names_tenant = option->group == groups[i] && option->check != check_scope;
+        if (!names_tenant || !push_from(L, &resolution, option, source)) continue;
+        lua_pop(L, 1);
+        lua_replace(L, resolution.given);
+        lua_settop(L, resolution.given);
+        return;
+      }
     }
   }
   /* A profile that is there and cannot be read may name one. */

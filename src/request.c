@@ -29,6 +29,11 @@ static const char *const paging_options[] = {"filter", "select", "expand", "orde
                                              "query", "folder", "headers", "timeout", "max_attempts", "idempotent", "level",
                                              "page_size", "limit", "prefetch", "by", "on_progress", NULL};
 
+/* And those of client:download and client:upload (uipath.files). */
+static const char *const file_options[] = {"filter", "select", "expand", "orderby", "top", "skip", "count", "search", "apply",
+                                           "query", "folder", "headers", "timeout", "max_attempts", "idempotent", "level",
+                                           "total_timeout", "on_progress", "method", NULL};
+
 /* The name of the option by which uipath.paging gives a page its weight: a light userdata, so that it is none of the user's. */
 static const char weight_key = 0;
 
@@ -378,8 +383,30 @@ const char *request_build(lua_State *L, struct call_request *request, const char
   return NULL;
 }
 
+void request_build_foreign(lua_State *L, struct call_request *request, const char *method, int url, int options, int body, bool authorized) {
+  const struct client *client = client_check(L, 1);
+  size_t length;
+  const char *text = lua_tolstring(L, url, &length);
+  set_common(L, client, request, method);
+  if (!authorized) {
+    token_source_release(request->token_source);
+    request->token_source = NULL;
+  }
+  check_names(L, options, call_options);
+  read_limits(L, request, options);
+  add_own_headers(L, request, options);
+  if (!buffer_append(&request->url, text, length)) no_memory(L);
+  add_body(L, request, 0, body);
+  if (authorized) {
+    add_folder(L, request, options);
+    add_tenant(L, client, request);
+  }
+  if (!has_header(request, "Accept")) add_header(L, request, "Accept", "*/*");
+  if (!has_header(request, "User-Agent")) add_header(L, request, "User-Agent", USER_AGENT);
+}
+
 /* ======================================================================== */
-/* For uipath.paging                                                        */
+/* For uipath.paging and uipath.files                                       */
 /* ======================================================================== */
 
 /* Pushes what is in the buffer and frees it. [-0, +1] */
@@ -419,6 +446,13 @@ static int internal_address(lua_State *L) {
   return 2;
 }
 
+/* check_file_options(options): raises for names that are no options of client:download and client:upload */
+static int internal_check_file_options(lua_State *L) {
+  if (!lua_istable(L, 1)) return luaL_error(L, "the options must be a table, got %s", luaL_typename(L, 1));
+  check_names(L, 1, file_options);
+  return 0;
+}
+
 /* has_parameter(url, name) → whether its query has the parameter */
 static int internal_has_parameter(lua_State *L) {
   size_t length, name_length;
@@ -443,7 +477,7 @@ static int internal_resolve(lua_State *L) {
 
 void request_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"address", internal_address}, {"has_parameter", internal_has_parameter}, {"resolve", internal_resolve}, {NULL, NULL}};
+      {"address", internal_address}, {"check_file_options", internal_check_file_options}, {"has_parameter", internal_has_parameter}, {"resolve", internal_resolve}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lua_pushlightuserdata(L, (void *)&weight_key);
   lua_setfield(L, -2, "weight");

@@ -13,7 +13,12 @@ const char *request_build(lua_State *L, struct call_request *request, const char
 /* Fills in what every request of the client has, for one that only fetches a token. [-0, +0] */
 void request_build_token_only(lua_State *L, struct call_request *request);
 
-/* Adds to the table on top what uipath.paging needs to know of paths. [-0, +0] */
+/* Fills in the request for a URL that the service gave us: the checked string at `url` as it stands, on any host. Of the
+   options (a table), timeout, max_attempts, idempotent and headers count, and with a token (authorized) the folder; body
+   is the index of the body, or 0. Raises the caller's mistakes. [-0, +0] */
+void request_build_foreign(lua_State *L, struct call_request *request, const char *method, int url, int options, int body, bool authorized);
+
+/* Adds to the table on top what uipath.paging and uipath.files need to know of paths. [-0, +0] */
 void request_add_internals(lua_State *L);
 
 #endif

@@ -112,12 +112,13 @@ static void push_headers(lua_State *L, const struct buffer *headers) {
 static void push_response(lua_State *L, const struct call *call) {
   const struct call_reply *reply = &call->reply;
   const struct buffer *url = reply->url.length > 0 ? &reply->url : &call->request.url;
+  size_t url_length = call->request.is_presigned ? strcspn(url->data, "?") : url->length;
   lua_createtable(L, 0, 6);
   lua_pushinteger(L, reply->status);
   lua_setfield(L, -2, "status");
   push_headers(L, &reply->headers);
   lua_setfield(L, -2, "headers");
-  lua_pushlstring(L, url->data, url->length);
+  lua_pushlstring(L, url->data, url_length);
   lua_setfield(L, -2, "url");
   lua_pushinteger(L, reply->attempts);
   lua_setfield(L, -2, "attempts");
@@ -184,7 +185,7 @@ static void push_fields(lua_State *L, const struct call_request *request, const 
   lua_pushstring(L, request->method);
   lua_setfield(L, -2, "method");
   if (request->url.data != NULL) {
-    lua_pushlstring(L, request->url.data, request->url.length);
+    lua_pushlstring(L, request->url.data, request->is_presigned ? strcspn(request->url.data, "?") : request->url.length);
     lua_setfield(L, -2, "url");
   }
   if (where[0] != '\0') {
@@ -210,6 +211,9 @@ static void set_folder(lua_State *L, const struct call_request *request) {
   }
 }
 
+static const char hint_refused_address[] =
+    "the storage, which knows no scopes, refuses the address: it has expired, or was made for other headers; ask for a new one";
+
 /* The fields of any error that the reply tells of, on top. [-0, +1] */
 static void push_reply_fields(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
@@ -230,6 +234,10 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   }
   lua_pushboolean(L, reply->retryable);
   lua_setfield(L, -2, "retryable");
+  if (reply->uncertain) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "uncertain");
+  }
   set_string(L, "message", reply->message);
   set_string(L, "hint", reply->hint);
   set_string(L, "code", reply->code);
@@ -238,6 +246,11 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   set_string(L, "_token", reply->token == NULL ? NULL : reply->token->value);
   set_string(L, "_scope", reply->token == NULL ? NULL : reply->token->scope);
   set_string(L, "_secret", context->client_secret);
+  if (call->request.is_presigned) {
+    const char *query = strchr(call->request.url.data, '?');
+    set_string(L, "_query", query == NULL ? NULL : query + 1);
+    if (reply->status == 403 && reply->hint == NULL) set_string(L, "hint", hint_refused_address);
+  }
   if (reply->status >= 400) set_folder(L, &call->request);
 }
 
@@ -322,6 +335,11 @@ static const char hint_page[] = "a sign-in or error page: check base_url, organi
 /* The value of a good response: pushes value and response, or nil and err. [-0, +2] */
 static void push_success(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
+  if (reply->is_in_file) {
+    compat_push_int64(L, reply->file_bytes);
+    push_response(L, call);
+    return;
+  }
   if (reply->body.length == 0 || reply->status == 204) {
     lua_pushboolean(L, 1);
     push_response(L, call);
@@ -329,6 +347,10 @@ static void push_success(lua_State *L, const struct call *call, const struct res
   }
   switch (content_of(reply)) {
     case CONTENT_JSON:
+      if (call->request.looks) { /* it may have to go into the file as it is */
+        lua_pushlstring(L, reply->body.data, reply->body.length);
+        break;
+      }
       if (!json_decode(L, reply->body.data, reply->body.length, &(struct json_options){.drop_nulls = context->drop_nulls})) {
         push_decode_failure(L, call, context, looks_like_html(reply) ? hint_page : NULL);
         return;
@@ -339,7 +361,7 @@ static void push_success(lua_State *L, const struct call *call, const struct res
       lua_pop(L, 1);
       /* fall through */
     case CONTENT_HTML:
-      lua_pushliteral(L, "an HTML page came instead of JSON");
+      lua_pushstring(L, call->request.looks ? "an HTML page came instead of a file" : "an HTML page came instead of JSON");
       push_decode_failure(L, call, context, hint_page);
       return;
     case CONTENT_OTHER:

@@ -2,8 +2,9 @@
 
 #include "weak_table.h"
 
-/* The registry's name for the table from threads, held weakly, to their tasks' records (tables of uipath.concurrency). There is none
-   until the first task. */
+/* The registry's name for the table from threads to their tasks' records (tables of uipath.concurrency and
+   uipath.nginx), both held weakly: who runs the tasks holds the records, which name their threads, and a
+   request of nginx that ends meanwhile takes all of them along. There is none until the first task. */
 static const char tasks_key = 0;
 
 /* Pushes the record of the running task. false, with nothing pushed: this thread is none's. [-0, +(0|1)] */
@@ -40,7 +41,7 @@ void task_own_call(lua_State *L, int index) {
 static int set_task(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTHREAD);
   lua_settop(L, 2);
-  weak_table_push(L, &tasks_key);
+  weak_table_push(L, &tasks_key, "kv");
   lua_pushvalue(L, 1);
   lua_pushvalue(L, 2);
   lua_rawset(L, 3);

@@ -6,6 +6,7 @@
 #include "call_object.h"
 #include "client.h"
 #include "error.h"
+#include "file_request.h"
 #include "json/json.h"
 #include "lazy.h"
 #include "odata.h"
@@ -64,8 +65,11 @@ static int preload(lua_State *L) {
   /* What these load themselves (the catalogue's data, paging's envelopes, nginx's half in nginx) comes
      along. The prompt, the command and the sandbox are not for hosts. */
   static const char *const modules[] = {
-      "uipath.catalogue",  "uipath.concurrency", "uipath.failure",     "uipath.functions",
-      "uipath.hints",      "uipath.paging",      "uipath.profile",     "uipath.store",
+      "uipath.catalogue",         "uipath.concurrency",      "uipath.failure",          "uipath.files",
+      "uipath.functions",         "uipath.hints",            "uipath.paging",           "uipath.profile",
+      "uipath.recipes",           "uipath.recipes.assets",   "uipath.recipes.buckets",  "uipath.recipes.exports",
+      "uipath.recipes.folders",   "uipath.recipes.jobs",     "uipath.recipes.packages", "uipath.recipes.processes",
+      "uipath.recipes.queues",    "uipath.recipes.schedules", "uipath.sleeping",        "uipath.store",
       "uipath.store.file", "uipath.store.redis", "uipath.store.shared_dict", "uipath.token",
       "uipath.token_store",
   };
@@ -85,12 +89,15 @@ static int open_internal(lua_State *L) {
   call_add_internals(L);
   client_add_internals(L);
   error_add_internals(L);
+  file_request_add_internals(L);
   one_line_add_internals(L);
   request_add_internals(L);
   suggest_add_internals(L);
   task_add_internals(L);
-  lua_pushcfunction(L, private_file_write);
-  lua_setfield(L, -2, "write_private");
+  lua_pushcfunction(L, private_file_read);
+  lua_setfield(L, -2, "read_private");
+  lua_pushcfunction(L, private_file_update);
+  lua_setfield(L, -2, "update_private");
   return 1;
 }
 
@@ -121,7 +128,8 @@ int luaopen_uipath(lua_State *L) {
   static const struct lazy_name later[] = {
       {"map", "uipath.concurrency", false},      {"all", "uipath.concurrency", false},
       {"endpoints", "uipath.catalogue", false},  {"scopes_for", "uipath.catalogue", false},
-      {"store", "uipath.store", true},           {NULL, NULL, false},
+      {"store", "uipath.store", true},           {"sleep", "uipath.sleeping", true},
+      {NULL, NULL, false},
   };
   stay_loaded();
   owned_open(L);

@@ -36,7 +36,7 @@ for _, name in ipairs(names) do
   lua[#lua + 1] = ("%s=%q"):format(name, given[name])
   json[#json + 1] = ("%q:%q"):format(name, given[name])
 end
-write(folder .. "/options.lua", ("return {%s,ca_dir=%q,folder=%s}"):format(table.concat(lua, ","), ca_dir, SHARED))
+write(folder .. "/options.lua", ("return {%s,ca_dir=%q,ca_file=false,folder=%s}"):format(table.concat(lua, ","), ca_dir, SHARED))
 write(folder .. "/options.json", ('{%s,"folder":"%s"}'):format(table.concat(json, ","), SHARED))
 
 -- ---------------------------------------------------------------------------
@@ -51,12 +51,24 @@ local function floor(path, count, concurrency)
     quote(FOLDER_HEADER))
 end
 
-local function requests(path, count, concurrency)
-  return ("exec lua5.4 spec/bench/requests.lua %s/options.lua %s %d %d"):format(folder, quote(path), count, concurrency)
+-- A script of ours, with the module of this tree or, as `before`, of another one.
+local other = os.getenv "BEFORE"
+local function ours(name, ...)
+  local words = { "exec lua5.4 spec/bench/" .. name, folder .. "/options.lua", ... }
+  return table.concat(words, " ")
 end
 
-local function pages(path, limit, prefetch)
-  return ("exec lua5.4 spec/bench/pages.lua %s/options.lua %s %d %d"):format(folder, quote(path), limit, prefetch or 4)
+local function before(command)
+  return ("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s"):format(quote(other .. "/src/?.lua;;"),
+    quote(other .. "/build/lua5.4/?.so;;"), command)
+end
+
+local function requests(path, count, concurrency)
+  return ours("requests.lua", quote(path), count, concurrency)
+end
+
+local function pages(path, ...)
+  return ours("pages.lua", quote(path), ...)
 end
 
 local function binding(path, count, size)
@@ -91,6 +103,7 @@ end
 
 local all_well = true
 
+-- Prints one table. A peer is { name, command }; ours have a line for the other tree as well.
 local function compare(title, ...)
   print("\n" .. title)
   io.stdout:flush()
@@ -98,6 +111,10 @@ local function compare(title, ...)
   for _, peer in ipairs { ... } do
     words[#words + 1] = quote(peer[1])
     words[#words + 1] = quote(peer[2])
+    if other and peer[1]:find "^uipath" then
+      words[#words + 1] = quote(peer[1] .. ", before")
+      words[#words + 1] = quote(before(peer[2]))
+    end
   end
   -- One that fails says so in its line.
   all_well = succeeds(table.concat(words, " ")) and all_well
@@ -115,36 +132,60 @@ end
 local ROW = "odata/Machines?$top=1&$skip=%d"
 -- What uipath asks for by itself. (%d000 is the page's offset.)
 local FLOOR_PAGE, PAGE = "odata/Jobs?$top=1000&$skip=%d000", "odata/Jobs?$top=1000&$skip=%d"
+-- As many rows, and no limit that would tell how many they are.
+local LAST_ROWS = "skip=15017"
 
 table_named("one", function()
-  compare("one-shot script: token, 10 rows", { "bare libcurl, no JSON", floor("odata/Machines?$top=10", 1, 1) },
+  compare("one-shot script: token, 10 rows",
+    { "bare libcurl, no JSON", floor("odata/Machines?$top=10", 1, 1) },
     { "uipath", requests("odata/Machines?$top=10", 1, 1) })
 end)
 
 table_named("small", function()
-  compare("200 small calls, one after the other", { "bare libcurl, no JSON", floor(ROW, 200, 1) }, { "uipath", requests(ROW, 200, 1) })
-  compare("200 small calls, 8 at a time", { "bare libcurl, no JSON", floor(ROW, 200, 8) }, { "uipath", requests(ROW, 200, 8) },
-    { "node fetch", fetch(ROW, 200, 1, 8) })
+  compare("200 small calls, one after the other", { "bare libcurl, no JSON", floor(ROW, 200, 1) },
+    { "uipath", requests(ROW, 200, 1) })
+  compare("200 small calls, 8 at a time", { "bare libcurl, no JSON", floor(ROW, 200, 8) },
+    { "uipath", requests(ROW, 200, 8) }, { "node fetch", fetch(ROW, 200, 1, 8) })
+end)
+
+table_named("many", function()
+  compare("2,000 small calls, 1,000 at a time", { "uipath", requests(ROW, 2000, 1000) })
+  set_latency(0.1)
+  compare("the same with 100 ms of latency a request", { "uipath", requests(ROW, 2000, 1000) })
+  set_latency(0)
 end)
 
 table_named("pages", function()
-  compare("10,000 jobs in pages of 1000", { "bare libcurl, no JSON", floor(FLOOR_PAGE, 10, 1) }, { "uipath", pages("odata/Jobs", 10000) },
-    { "bare libcurl, 10 in flight", floor(FLOOR_PAGE, 10, 10) }, { "hand-written binding, lua-cjson", binding(PAGE, 10, 1000) },
-    { "node fetch", fetch(PAGE, 10, 1000, 1) }, { "UiPath's TypeScript SDK", sdk(10, 1000) }, { "curl + jq", curl(PAGE, 10, 1000) })
+  compare("10,000 jobs in pages of 1000", { "bare libcurl, 4 in flight", floor(FLOOR_PAGE, 10, 4) },
+    { "uipath", pages("odata/Jobs", "limit=10000") },
+    { "uipath, no limit", pages("odata/Jobs", LAST_ROWS) },
+    { "bare libcurl, one by one", floor(FLOOR_PAGE, 10, 1) },
+    { "hand-written binding, lua-cjson", binding(PAGE, 10, 1000) },
+    { "node fetch", fetch(PAGE, 10, 1000, 1) }, { "UiPath's TypeScript SDK", sdk(10, 1000) },
+    { "curl + jq", curl(PAGE, 10, 1000) })
 end)
 
 table_named("latency", function()
   set_latency(0.1)
-  compare("the same with 100 ms of latency a request", { "bare libcurl, 10 in flight", floor(FLOOR_PAGE, 10, 10) },
-    { "uipath, prefetch = 10", pages("odata/Jobs", 10000, 10) }, { "bare libcurl, one by one", floor(FLOOR_PAGE, 10, 1) },
-    { "hand-written binding, lua-cjson", binding(PAGE, 10, 1000) }, { "node fetch, 10 in flight", fetch(PAGE, 10, 1000, 10) },
-    { "node fetch, one by one", fetch(PAGE, 10, 1000, 1) }, { "UiPath's TypeScript SDK", sdk(10, 1000) },
-    { "curl + jq", curl(PAGE, 10, 1000) })
+  compare("10,000 jobs with 100 ms of latency a request, few at a time",
+    { "bare libcurl, 4 in flight", floor(FLOOR_PAGE, 10, 4) },
+    { "uipath, limit", pages("odata/Jobs", "limit=10000") },
+    { "uipath, prefetch = 4", pages("odata/Jobs", LAST_ROWS, "prefetch=4") },
+    { "uipath, no limit", pages("odata/Jobs", LAST_ROWS) },
+    { "bare libcurl, one by one", floor(FLOOR_PAGE, 10, 1) },
+    { "hand-written binding, lua-cjson", binding(PAGE, 10, 1000) },
+    { "node fetch, one by one", fetch(PAGE, 10, 1000, 1) },
+    { "UiPath's TypeScript SDK", sdk(10, 1000) }, { "curl + jq", curl(PAGE, 10, 1000) })
+  compare("the same, all at once", { "bare libcurl, 10 in flight", floor(FLOOR_PAGE, 10, 10) },
+    { "uipath, limit, prefetch = 10", pages("odata/Jobs", "limit=10000", "prefetch=10") },
+    { "uipath, prefetch = 10", pages("odata/Jobs", LAST_ROWS, "prefetch=10") },
+    { "node fetch, 10 in flight", fetch(PAGE, 10, 1000, 10) })
   set_latency(0)
 end)
 
 table_named("all", function()
-  compare("all 25,017 jobs by each", { "bare libcurl, no JSON", floor(FLOOR_PAGE, 26, 1) }, { "uipath", pages("odata/Jobs", 0) })
+  compare("all 25,017 jobs by each", { "bare libcurl, 4 in flight", floor(FLOOR_PAGE, 26, 4) },
+    { "uipath", pages("odata/Jobs") })
 end)
 
 run("rm -r " .. folder)

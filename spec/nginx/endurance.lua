@@ -19,8 +19,12 @@ end
 local SETUP = [[
   init_by_lua_block {
     uipath = require "uipath"
-    function connect() return uipath.connect { %s } end
-    client = connect()
+    function connect(changes)
+      local options = { %s }
+      for name, value in pairs(changes or {}) do options[name] = value end
+      return uipath.connect(options)
+    end
+    client, service = connect(), %q
     function ours() ngx.print(#assert(client:get "odata/fault/slow/0.02").value) end
     -- The same over a cosocket, as a measure of what reloads do to any request.
     function raw()
@@ -45,8 +49,8 @@ local function start(server, cached)
   for name, value in pairs(sandbox.options) do parts[#parts + 1] = ("%s = %q"):format(name, value) end
   parts[#parts + 1] = ("base_url = %q"):format(sandbox.fault_url)
   return nginx.start {
-    http = ("lua_socket_pool_size 1000; lua_code_cache %s;\n"):format(cached and "on" or "off")
-      .. SETUP:format(table.concat(parts, ", "), sandbox.fault_url:match "%d+$"),
+    http = ("lua_socket_pool_size 1000; lua_shared_dict tokens 1m; lua_code_cache %s;\n"):format(cached and "on" or "off")
+      .. SETUP:format(table.concat(parts, ", "), sandbox.http_url, sandbox.fault_url:match "%d+$"),
     server = server,
   }
 end
@@ -75,12 +79,11 @@ local function descriptors(server)
     if inode then own[inode] = true end
   end
   local function count(kind) counts[kind] = counts[kind] + 1 end
-  local port, service_port = tonumber(server.url:match "%d+$"), tonumber(sandbox.fault_url:match "%d+$")
+  local port = tonumber(server.url:match "%d+$")
   for line in io.lines(("/proc/%d/net/tcp"):format(pid)) do
-    local local_port, remote_port, state, inode = line:match "%d+: %x+:(%x+) %x+:(%x+) (%x+) %S+ %S+ %S+ +%d+ +%d+ (%d+)"
+    local local_port, state, inode = line:match "%d+: %x+:(%x+) %x+:%x+ (%x+) %S+ %S+ %S+ +%d+ +%d+ (%d+)"
     if own[inode or ""] and state ~= "0A" then -- which listens
-      if tonumber(local_port, 16) == port then count "clients" end
-      if tonumber(remote_port, 16) == service_port then count "service" end
+      count(tonumber(local_port, 16) == port and "clients" or "service")
     end
   end
   -- State 03 is connected; only the accepting end has a path.
@@ -205,16 +208,61 @@ judge("socket errors (raw cosockets: " .. raw_errors .. ")", errors, errors <= r
 judge("alerts", log, log == 0, "0")
 judge("crashes", crashed, not crashed, "false")
 
-print "500 clients that hang up midway"
-local server = start(LOCATIONS, true)
-nginx.output_of(("curl -s %s/ours"):format(server.url))
-local before = await_quiet(server)
-for _ = 1, 5 do
-  nginx.output_of(("curl -s -m 0.5 -Z --parallel-immediate --parallel-max 100 '%s/stall?[1-100]' 2>/dev/null"):format(server.url))
+-- Each waits for something else when its client hangs up, and is answered when it does not.
+local WAITING = [[
+  lua_check_client_abort on;
+  location /call { content_by_lua_block { ngx.print(#assert(client:get "odata/fault/slow/0.1").value) } }
+  location /map { content_by_lua_block {
+    local results = uipath.map({ 1, 2, 3, 4 }, function(i) return client:get("odata/fault/slow/" .. i * 0.04) end)
+    ngx.print(#assert(results[4]).value)
+  } }
+  location /token { content_by_lua_block {
+    with_function = with_function or client:with { access_token = function() ngx.sleep(0.05) return "token", 1 end }
+    ngx.print(#assert(with_function:get "odata/fault/slow/0.02").value)
+  } }
+  location /store { content_by_lua_block {
+    local stored = connect { scope = ("OR.Jobs "):rep(math.random(40)), token_store = uipath.store.shared_dict "tokens" }
+    ngx.print(#assert(stored:get "odata/fault/slow/0.02").value)
+  } }
+  location /pages { content_by_lua_block {
+    local rows = assert(client:with { base_url = service }:collect("odata/Machines", { page_size = 1 }))
+    ngx.print(#rows > 2 and 2)
+  } }
+  location /heap { content_by_lua_block {
+    for _ = 1, 4 do collectgarbage() end
+    ngx.print(math.floor(collectgarbage "count"))
+  } }
+]]
+local PATHS = { "/call", "/map", "/token", "/store", "/pages" }
+
+local function hang_up(server, rounds)
+  for round = 1, rounds do
+    for i, path in ipairs(PATHS) do
+      local seconds = 0.02 + (round * 7 + i * 3) % 20 * 0.01
+      nginx.output_of(("curl -s -m %g -Z --parallel-immediate --parallel-max 50 '%s%s?[1-50]' 2>/dev/null")
+        :format(seconds, server.url, path))
+    end
+  end
+  return await_quiet(server), tonumber((select(2, server:get "/heap")))
 end
-local after = await_quiet(server)
+
+print "5,000 clients that hang up at every moment"
+local server = start(WAITING, true)
+for _, path in ipairs(PATHS) do server:get(path) end
+local before, heap = hang_up(server, math.max(1, 4 * scale))
+local after, later_heap = hang_up(server, math.max(1, 20 * scale))
 judge("calls under way at the service", counter "in_flight", counter "in_flight" == 0, "0")
-judge("descriptors more than before", after.all - before.all, after.all <= before.all, "<= 0")
+-- How many calls were under way at once at most is chance, and so is how many connections are kept.
+local before_others, after_others = before.all - before.service, after.all - after.service
+print("    before: " .. describe(before))
+print("    after:  " .. describe(after))
+judge("descriptors more than before, those to the service apart", after_others - before_others, after_others <= before_others, "<= 0")
+judge("kilobytes of Lua's heap more than before", later_heap - heap, later_heap - heap <= 1024, "<= 1024")
+for _, path in ipairs(PATHS) do
+  local status, body = server:get(path)
+  judge(path .. " afterwards", body, status == 200 and body == "2", "2")
+end
+judge("alerts", alerts(server), alerts(server) == 0, "0")
 server:stop()
 
 endure("50,000 requests", "/ours", true, 15000, 50000)

@@ -193,7 +193,6 @@ static int host_starve(lua_State *L) {
   return 3;
 }
 
-/* A new state, with `host` for the thread of that number. */
 /* chroot(folder) → true | nil, message: makes it the root of the process, and the current folder */
 static int host_chroot(lua_State *L) {
   if (chroot(luaL_checkstring(L, 1)) == 0 && chdir("/") == 0) {
@@ -205,6 +204,7 @@ static int host_chroot(lua_State *L) {
   return 2;
 }
 
+/* A new state, with `host` for the thread of that number. */
 static lua_State *new_state(int thread);
 
 static int host_thread(lua_State *L) {

@@ -187,8 +187,8 @@ exec >/dev/null 2>&1
 local function launch(options, port)
   local folder = output_of("mktemp -d /tmp/uipath-nginx.XXXXXXXX")
   -- Of root's nginx the workers are nobody, who may not be let into the tree (in root's home, say), and loads most modules late.
-  os.execute(("chmod 755 %s && mkdir %s/lua && cp -r '%s/src/uipath' '%s/build/luajit/uipath.so' %s/lua && chmod -R a+rX %s/lua")
-    :format(folder, folder, here, here, folder, folder))
+  os.execute(("chmod 755 %s && mkdir %s/lua && cp -r '%s/src/uipath' '%s/build/luajit%s/uipath.so' %s/lua && chmod -R a+rX %s/lua")
+    :format(folder, folder, here, here, os.getenv "SUITE" == "coverage" and "-coverage" or "", folder, folder))
   local workers = options.workers or 1
   write_file(folder .. "/nginx.conf", CONFIGURATION:format(support.load_modules(), workers, options.log_level or "warn", options.main or "",
     folder .. "/lua", folder .. "/lua", options.init_worker or "", options.http or "", port,

@@ -39,7 +39,7 @@ function Terminal.start(options)
   -- ends has none.
   assert(os.execute("mkfifo " .. folder .. "/input"))
   self.events = assert(io.popen(("exec 9<>%s/input; exec timeout %d %s <&9"):format(
-    folder, LONGEST, TMUX:format(folder, "-C attach -f ignore-size,read-only"))))
+    folder, LONGEST, TMUX:format(folder, "-C attach -f ignore-size"))))
   -- From here on no output comes without its line.
   local line
   repeat line = self.events:read "*l" until not line or line:find "^%%session%-changed"

@@ -114,6 +114,47 @@ static void wiping_leaves_it_empty(void **state) {
   secret_free(strdup(""));
 }
 
+/* Every free of this program and of what it is linked with, so that memory can be looked at that is about to be freed. */
+void __wrap_free(void *memory);
+void __real_free(void *memory);
+
+static const char *watched;
+static size_t watched_length;
+static bool was_freed, was_overwritten;
+
+void __wrap_free(void *memory) {
+  if (memory != NULL && memory == watched) {
+    was_freed = was_overwritten = true;
+    for (size_t i = 0; i < watched_length; i++) was_overwritten = was_overwritten && watched[i] == 0;
+    watched = NULL;
+  }
+  __real_free(memory);
+}
+
+static void watch(const char *memory, size_t length) {
+  watched = memory;
+  watched_length = length;
+  was_freed = was_overwritten = false;
+}
+
+/* Lengths below and above those at which memset goes other ways. */
+static void secrets_are_overwritten_before_they_are_freed(void **state) {
+  (void)state;
+  static const size_t lengths[] = {1, 7, 8, 31, 33, 100, 1500, 70000};
+  for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+    struct buffer buffer = BUFFER_EMPTY;
+    for (size_t n = 0; n < lengths[i]; n++) assert_true(buffer_append_char(&buffer, 's'));
+    char *secret = strdup(buffer.data);
+    assert_non_null(secret);
+    watch(buffer.data, buffer.length);
+    buffer_wipe(&buffer);
+    assert_true(was_freed && was_overwritten);
+    watch(secret, lengths[i]);
+    secret_free(secret);
+    assert_true(was_freed && was_overwritten);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_appended_is_there_and_terminated),
@@ -123,6 +164,7 @@ int main(void) {
       cmocka_unit_test(reserved_room_is_used_without_moving),
       cmocka_unit_test(what_no_memory_can_hold_is_refused_and_nothing_changes),
       cmocka_unit_test(wiping_leaves_it_empty),
+      cmocka_unit_test(secrets_are_overwritten_before_they_are_freed),
   };
   return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

@@ -278,6 +278,17 @@ static void what_the_transport_repeated_counts(void **state) {
   assert_int_equal(exchange.attempts, 4);
 }
 
+static void what_the_server_refused_unprocessed_is_no_attempt_of_max_attempts(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  start_and_send(&exchange);
+  struct exchange_answer busy = {.outcome = RETRY_RESPONSE, .status = 503, .retry_after_ms = -1, .repetitions = 9, .refusals = 9};
+  for (int i = 1; i < exchange.max_attempts; i++)
+    assert_int_equal(exchange_answered(&exchange, &busy, 0, 0.5), EXCHANGE_PAUSE);
+  assert_int_equal(exchange_answered(&exchange, &busy, 0, 0.5), EXCHANGE_FINISH);
+  assert_int_equal(exchange.attempts, 10 * exchange.max_attempts);
+}
+
 static void pauses_grow_with_what_failed_only(void **state) {
   (void)state;
   struct exchange exchange = new_exchange();
@@ -337,6 +348,7 @@ int main(void) {
       cmocka_unit_test(a_post_is_sent_again_after_a_401),
       cmocka_unit_test(redirects_use_up_none_of_the_attempts),
       cmocka_unit_test(what_the_transport_repeated_counts),
+      cmocka_unit_test(what_the_server_refused_unprocessed_is_no_attempt_of_max_attempts),
       cmocka_unit_test(pauses_grow_with_what_failed_only),
       cmocka_unit_test(the_largest_max_attempts_is_one),
       cmocka_unit_test(no_retry_is_begun_when_the_deadline_has_passed),

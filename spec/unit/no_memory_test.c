@@ -11,6 +11,7 @@
 
 #include "../../src/engine/call.h"
 #include "../../src/engine/folder_header.h"
+#include "../../src/engine/origin.h"
 #include "../../src/engine/pace.h"
 #include "../../src/engine/timer.h"
 #include "../../src/engine/token.h"
@@ -253,6 +254,7 @@ static bool find_service(void) {
   struct loop loop = {0};
   struct service *one = service_of(&loop, "https://h/du_/x"), *other = service_of(&loop, "https://h/pims_/x");
   services_free(&loop);
+  origins_free(&loop);
   return one != NULL && other != NULL;
 }
 

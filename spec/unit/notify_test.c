@@ -1,5 +1,6 @@
 /* The socket on which event loops learn that their calls are ready: its questions, answers and ends. Calls here belong to no engine. */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -230,6 +232,141 @@ static void numbers_that_share_a_bucket_are_told_apart(void **state) {
   close(waiter);
 }
 
+/* The same for a subscriber: all that has come, a line's end as ";"; "end", "" for nothing. */
+static const char *news(int socket_) {
+  static char lines[200];
+  ssize_t got = recv(socket_, lines, sizeof lines - 1, MSG_DONTWAIT);
+  if (got < 0 && errno == EAGAIN) return "";
+  if (got == 0 || (got < 0 && errno == ECONNRESET)) return "end";
+  lines[got < 0 ? 0 : got] = '\0';
+  for (char *end; (end = strchr(lines, '\n')) != NULL;) *end = ';';
+  return lines;
+}
+
+static int subscribe(const struct fixture *fixture, const char *id) {
+  int subscriber = connect_to(fixture);
+  say(fixture, subscriber, "subscribe\n");
+  assert_string_equal(news(subscriber), id);
+  return subscriber;
+}
+
+static void end_call(const struct fixture *fixture, struct call *call) {
+  atomic_store(&call->phase, CALL_DONE);
+  notify_forget(fixture->notify, call);
+  notify_ready(fixture->notify, call);
+  assert_int_equal(atomic_load(&call->references), 1);
+  call_release(call);
+}
+
+static void a_subscriber_is_told_of_its_calls_in_their_order(void **state) {
+  struct fixture *fixture = *state;
+  struct call *one = new_call(CALL_ACTIVE), *two = new_call(CALL_ACTIVE);
+  struct call *three = new_call(CALL_ACTIVE), *other = new_call(CALL_ACTIVE);
+  int subscriber = subscribe(fixture, "1;"), second = subscribe(fixture, "2;");
+  assert_true(notify_subscribe(fixture->notify, one, 1) == 1);
+  assert_true(notify_subscribe(fixture->notify, two, 1) == 2);
+  assert_true(notify_number(fixture->notify, three) == 3);
+  assert_true(notify_subscribe(fixture->notify, other, 2) == 4);
+  end_call(fixture, two);
+  end_call(fixture, three);
+  end_call(fixture, one);
+  assert_string_equal(news(subscriber), "");
+  notify_flush(fixture->notify);
+  assert_string_equal(news(subscriber), "2 1;");
+  assert_string_equal(news(second), "");
+  end_call(fixture, other);
+  notify_flush(fixture->notify);
+  notify_flush(fixture->notify);
+  assert_string_equal(news(subscriber), "");
+  assert_string_equal(news(second), "4;");
+  close(subscriber);
+  close(second);
+}
+
+static void a_subscriber_is_told_once_for_each_time_and_not_of_what_is_ready_already(void **state) {
+  struct fixture *fixture = *state;
+  struct call *call = new_call(CALL_ACTIVE), *done = new_call(CALL_DONE);
+  int subscriber = subscribe(fixture, "1;");
+  assert_true(notify_subscribe(fixture->notify, done, 1) == 0);
+  assert_true(notify_subscribe(fixture->notify, call, 1) == 1);
+  for (int times = 0; times < 2; times++) {
+    atomic_store(&call->has_events, true);
+    notify_ready(fixture->notify, call);
+    notify_ready(fixture->notify, call);
+    assert_true(notify_subscribe(fixture->notify, call, 1) == 0);
+    notify_flush(fixture->notify);
+    assert_string_equal(news(subscriber), "1;");
+    atomic_store(&call->has_events, false);
+    assert_true(notify_subscribe(fixture->notify, call, 1) == 1);
+  }
+  assert_true(notify_unsubscribe(fixture->notify, call));
+  end_call(fixture, call);
+  notify_flush(fixture->notify);
+  assert_string_equal(news(subscriber), "");
+  call_release(done);
+  close(subscriber);
+}
+
+static void a_subscriber_hears_that_time_passes(void **state) {
+  struct fixture *fixture = *state;
+  int subscriber = subscribe(fixture, "1;");
+  int64_t now = clock_monotonic_ms();
+  assert_true(timers_next(&fixture->timers) <= now + NOTIFY_TICK_MS);
+  for (int times = 0; times < 3; times++) {
+    int64_t due = timers_next(&fixture->timers);
+    timers_run(&fixture->timers, due - 1);
+    assert_string_equal(news(subscriber), "");
+    timers_run(&fixture->timers, due);
+    assert_string_equal(news(subscriber), ";");
+  }
+  close(subscriber);
+  notify_serve(fixture->notify);
+  assert_true(timers_next(&fixture->timers) == INT64_MAX);
+}
+
+static void a_subscriber_that_hangs_up_leaves_its_calls_alone(void **state) {
+  struct fixture *fixture = *state;
+  struct call *told = new_call(CALL_ACTIVE), *late = new_call(CALL_ACTIVE);
+  int first = subscribe(fixture, "1;"), second = subscribe(fixture, "2;");
+  int third = subscribe(fixture, "3;");
+  assert_true(notify_subscribe(fixture->notify, told, 2) != 0);
+  assert_true(notify_subscribe(fixture->notify, late, 2) != 0);
+  notify_ready(fixture->notify, told);
+  close(second);
+  notify_serve(fixture->notify);
+  end_call(fixture, told);
+  assert_int_equal(call_phase(late), CALL_ACTIVE);
+  end_call(fixture, late);
+  say(fixture, third, "1 0\n"); /* no question is understood there */
+  assert_string_equal(news(third), "end");
+  notify_flush(fixture->notify);
+  assert_string_equal(news(first), "");
+  close(first);
+  close(third);
+}
+
+static void a_call_that_both_kinds_wait_for_is_cancelled_when_neither_does(void **state) {
+  struct fixture *fixture = *state;
+  struct call *call = new_call(CALL_ACTIVE);
+  int subscriber = subscribe(fixture, "1;");
+  uint64_t number = notify_subscribe(fixture->notify, call, 1);
+  int waiter = connect_to(fixture);
+  ask(fixture, waiter, number, 0);
+  assert_false(notify_unsubscribe(fixture->notify, call));
+  assert_true(notify_subscribe(fixture->notify, call, 1) == number);
+  close(waiter);
+  notify_serve(fixture->notify);
+  assert_int_equal(call_phase(call), CALL_ACTIVE);
+  assert_true(notify_unsubscribe(fixture->notify, call));
+  waiter = connect_to(fixture);
+  ask(fixture, waiter, number, 0);
+  close(waiter);
+  notify_serve(fixture->notify);
+  assert_int_equal(call->reply.error, CALL_CANCELLED);
+  end_call(fixture, call);
+  close(subscriber);
+}
+
 static void another_process_is_not_served(void **state) {
   struct fixture *fixture = *state;
   pid_t child = fork();
@@ -256,6 +393,46 @@ static void the_socket_leaves_no_file_behind(void **state) {
   assert_non_null(strstr(target, " (deleted)"));
 }
 
+/* Whether there is something to serve, as an event loop sees it. */
+static bool is_calling(const struct fixture *fixture) {
+  struct pollfd poll_for = {.fd = notify_descriptor(fixture->notify), .events = POLLIN};
+  return poll(&poll_for, 1, 0) > 0;
+}
+
+static void without_a_descriptor_it_waits_in_silence(void **state) {
+  struct fixture *fixture = *state;
+  struct call *call = new_call(CALL_ACTIVE);
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  struct rlimit before, none;
+  int waiter = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", notify_address(fixture->notify) + strlen("unix:"));
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  none = before;
+  none.rlim_cur = (rlim_t)waiter + 1;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  assert_int_equal(connect(waiter, (struct sockaddr *)&name, sizeof name), 0);
+  assert_true(is_calling(fixture));
+  notify_serve(fixture->notify);
+  assert_false(is_calling(fixture));
+  /* It tries again, in vain. */
+  int64_t now = clock_monotonic_ms();
+  timers_run(&fixture->timers, now + 100);
+  assert_true(is_calling(fixture));
+  notify_serve(fixture->notify);
+  assert_false(is_calling(fixture));
+  /* As soon as there is one the waiter is served, who has not noticed anything. */
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  timers_run(&fixture->timers, now + 200);
+  notify_serve(fixture->notify);
+  ask(fixture, waiter, notify_number(fixture->notify, call), 0);
+  notify_ready(fixture->notify, call);
+  notify_flush(fixture->notify);
+  assert_string_equal(heard(waiter), "1");
+  close(waiter);
+  notify_forget(fixture->notify, call);
+  call_release(call);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
@@ -266,8 +443,14 @@ int main(void) {
       TEST(a_connection_without_a_question_may_end),
       TEST(what_is_no_question_ends_the_connection),
       TEST(numbers_that_share_a_bucket_are_told_apart),
+      TEST(a_subscriber_is_told_of_its_calls_in_their_order),
+      TEST(a_subscriber_is_told_once_for_each_time_and_not_of_what_is_ready_already),
+      TEST(a_subscriber_hears_that_time_passes),
+      TEST(a_subscriber_that_hangs_up_leaves_its_calls_alone),
+      TEST(a_call_that_both_kinds_wait_for_is_cancelled_when_neither_does),
       TEST(another_process_is_not_served),
       TEST(the_socket_leaves_no_file_behind),
+      TEST(without_a_descriptor_it_waits_in_silence),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

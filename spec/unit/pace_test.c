@@ -3,22 +3,27 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "../../src/engine/clock.h"
+#include "../../src/engine/origin.h"
 #include "../../src/engine/pace.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static int free_services(void **state) {
   services_free(*state);
+  origins_free(*state);
   return 0;
 }
 
 static int new_loop(void **state) {
   static struct loop loop;
   loop = (struct loop){0};
+  origin_learn(origin_of(&loop, "https://h/"), 20);
   *state = &loop;
   return 0;
 }
@@ -193,6 +198,20 @@ static void services_do_not_wait_for_each_other(void **state) {
   for (int i = MOST; i >= 0; i--) turn_end(&callers[i].turn);
 }
 
+static void before_the_first_response_a_service_has_the_streams_of_one_connection(void **state) {
+  static struct caller callers[MOST + 1];
+  struct loop *loop = *state;
+  begun = 0;
+  take(callers, MOST + 1, service_of(loop, "https://unknown/du_/x"));
+  assert_int_equal(begun, STREAMS_PER_CONNECTION);
+  turn_end(&callers[0].turn); /* it failed without a response */
+  assert_int_equal(begun, STREAMS_PER_CONNECTION + 1);
+  origin_learn(origin_of(loop, "https://unknown/pims_/x"), 11);
+  turn_end(&callers[1].turn);
+  assert_int_equal(begun, MOST + 1);
+  for (int i = 0; i < MOST + 1; i++) turn_end(&callers[i].turn);
+}
+
 static void many_that_end_at_once_do_not_nest(void **state) {
   enum { WAITING = 100000 }; /* deep enough for a stack to overflow */
   static struct caller callers[MOST + WAITING];
@@ -206,6 +225,92 @@ static void many_that_end_at_once_do_not_nest(void **state) {
   for (int i = 0; i < MOST; i++) turn_end(&callers[i].turn);
 }
 
+/* ======================================================================== */
+/* Many services                                                            */
+/* ======================================================================== */
+
+/* The n-th of many. */
+static struct service *numbered(struct loop *loop, int number) {
+  char url[64];
+  snprintf(url, sizeof url, "https://h%d/acme/T%d/du_/x", number / 7, number);
+  struct service *service = service_of(loop, url);
+  assert_non_null(service);
+  assert_ptr_equal(service_of(loop, url), service);
+  return service;
+}
+
+static void services_that_nobody_uses_are_not_kept_for_ever(void **state) {
+  struct loop *loop = *state;
+  size_t most = 0;
+  for (int i = 0; i < 100000; i++) {
+    numbered(loop, i);
+    if (services_count(loop) > most) most = services_count(loop);
+  }
+  assert_true(most <= 128);
+}
+
+static void what_is_used_waited_for_or_held_is_kept(void **state) {
+  struct loop *loop = *state;
+  static struct caller callers[MOST + 1];
+  static struct caller few[300];
+  struct service *busy = numbered(loop, -1), *held = numbered(loop, -2);
+  take(callers, MOST + 1, busy);
+  struct transfer transfer = {0};
+  assert_true(buffer_append_string(&transfer.reply_headers, "RateLimit-Remaining: 0\r\nRateLimit-Reset: 3600\r\n"));
+  service_learn(held, &transfer, clock_monotonic_ms());
+  buffer_free(&transfer.reply_headers);
+  for (int i = 0; i < 300; i++) take(&few[i], 1, numbered(loop, i));
+  for (int i = 1000; i < 20000; i++) numbered(loop, i);
+  assert_true(services_count(loop) < 1300);
+  assert_ptr_equal(numbered(loop, -1), busy);
+  assert_ptr_equal(numbered(loop, -2), held);
+  assert_true(service_held_until(held) > 0);
+  for (int i = 0; i < 300; i++) {
+    assert_ptr_equal(numbered(loop, i), few[i].turn.service);
+    turn_end(&few[i].turn);
+  }
+  begun = 0;
+  turn_end(&callers[0].turn);
+  assert_int_equal(begun, 1);
+  for (int i = 1; i <= MOST; i++) turn_end(&callers[i].turn);
+  for (int i = 20000; i < 40000; i++) numbered(loop, i);
+  assert_true(services_count(loop) < 1300);
+}
+
+static void services_that_ask_to_be_left_alone_are_bounded_too(void **state) {
+  struct loop *loop = *state;
+  struct transfer transfer = {0};
+  assert_true(buffer_append_string(&transfer.reply_headers, "RateLimit-Remaining: 0\r\nRateLimit-Reset: 3600\r\n"));
+  for (int i = 0; i < 20000; i++) {
+    service_learn(numbered(loop, i), &transfer, clock_monotonic_ms());
+    assert_true(services_count(loop) <= 4096);
+  }
+  buffer_free(&transfer.reply_headers);
+}
+
+/* Ends its turn and asks for many other services at once, while its own is handing turns on. */
+static struct loop *crowded;
+static void crowd(void *owner) {
+  struct caller *caller = owner;
+  caller->began = ++begun;
+  turn_end(&caller->turn);
+  for (int i = 0; i < 500; i++) numbered(crowded, i);
+}
+
+static void a_service_that_hands_on_turns_is_not_dropped_meanwhile(void **state) {
+  static struct caller callers[MOST + 3];
+  crowded = *state;
+  begun = 0;
+  struct service *service = numbered(crowded, -1);
+  take(callers, MOST, service);
+  for (int i = MOST; i < MOST + 3; i++) {
+    callers[i] = (struct caller){.turn = {.begin = crowd, .owner = &callers[i]}};
+    turn_take(&callers[i].turn, service);
+  }
+  for (int i = 0; i < MOST; i++) turn_end(&callers[i].turn);
+  assert_int_equal(begun, MOST + 3);
+}
+
 #define PACE_TEST(name) cmocka_unit_test_setup_teardown(name, new_loop, free_services)
 
 int main(void) {
@@ -215,7 +320,12 @@ int main(void) {
       PACE_TEST(what_a_service_asked_for_holds_until_it_asks_for_else),
       PACE_TEST(turns_are_taken_in_order_and_handed_on),
       PACE_TEST(services_do_not_wait_for_each_other),
+      PACE_TEST(before_the_first_response_a_service_has_the_streams_of_one_connection),
       PACE_TEST(many_that_end_at_once_do_not_nest),
+      PACE_TEST(services_that_nobody_uses_are_not_kept_for_ever),
+      PACE_TEST(what_is_used_waited_for_or_held_is_kept),
+      PACE_TEST(services_that_ask_to_be_left_alone_are_bounded_too),
+      PACE_TEST(a_service_that_hands_on_turns_is_not_dropped_meanwhile),
   };
   return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }

@@ -6,11 +6,8 @@
 
 #define FIRST_CAPACITY 256
 
-/* memset that the compiler may not leave out although the memory is freed next. */
-static void overwrite(void *memory, size_t length) {
-  volatile unsigned char *byte = memory;
-  while (length-- > 0) *byte++ = 0;
-}
+/* A function that the compiler does not know: it may not leave a call of it out although the memory is freed next. */
+static void *(*const volatile overwrite)(void *memory, int byte, size_t length) = memset;
 
 bool buffer_reserve(struct buffer *buffer, size_t more) {
   if (more > SIZE_MAX / 2 - buffer->length) return false;
@@ -47,12 +44,12 @@ void buffer_free(struct buffer *buffer) {
 }
 
 void buffer_wipe(struct buffer *buffer) {
-  if (buffer->data != NULL) overwrite(buffer->data, buffer->length);
+  if (buffer->data != NULL) overwrite(buffer->data, 0, buffer->length);
   buffer_free(buffer);
 }
 
 void secret_free(char *secret) {
   if (secret == NULL) return;
-  overwrite(secret, strlen(secret));
+  overwrite(secret, 0, strlen(secret));
   free(secret);
 }

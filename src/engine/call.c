@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "download.h"
 #include "spare.h"
 #include "token.h"
 #include "transport.h"
@@ -13,6 +14,7 @@ struct call *call_new(void) {
   atomic_init(&call->references, 1);
   atomic_init(&call->phase, CALL_NEW);
   call->request.max_attempts = 1;
+  call->request.total_timeout_ms = INT64_MAX;
   call->reply.retry_after_ms = -1;
   call->descriptor = NO_DESCRIPTOR;
   call->waiter = NO_DESCRIPTOR;
@@ -51,6 +53,7 @@ static void free_request(struct call_request *request) {
   free_body(&request->body);
   transport_settings_release(request->transport);
   token_source_release(request->token_source);
+  download_release(request->download);
 }
 
 static void free_reply(struct call_reply *reply) {

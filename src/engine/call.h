@@ -10,6 +10,7 @@
 #include "buffer.h"
 #include "descriptor.h"
 
+struct download;
 struct token;
 struct token_source;
 struct transport_settings;
@@ -52,13 +53,21 @@ struct call_request {
   struct call_body body;
   struct transport_settings *transport; /* one reference; never NULL */
   struct token_source *token_source;    /* one reference; NULL: no Authorization is sent */
-  int64_t timeout_ms;           /* the whole call: token, attempts, waits */
+  int64_t timeout_ms;           /* the whole call: token, attempts, waits; where bytes are streamed: without progress */
   int max_attempts;
   bool idempotent;              /* options.idempotent: POST and PATCH may be repeated */
   bool token_only;              /* nothing is sent but, if need be, a token request: client:token() */
   bool wants_events;            /* record events for on_event */
   size_t max_response_bytes;    /* after decompression */
   int weight;                   /* HTTP/2's, 1 … 256, by which a server may choose what to send first; 0: its default of 16 */
+  /* Of client:download and client:upload. */
+  struct download *download;    /* where the answer's body goes; one reference, NULL: into memory */
+  bool looks;                   /* what may be an access object is kept in memory all the same: see download.h */
+  bool is_streamed;             /* timeout_ms is time without progress, whatever the body is */
+  bool is_presigned;            /* the URL is an access object's: its query is a secret, redirects are not followed, and a
+                                   GET or PUT is repeated after a 500 */
+  bool wants_progress;          /* record EVENT_PROGRESS */
+  int64_t total_timeout_ms;     /* the whole call where bytes are streamed; INT64_MAX: no limit */
 };
 
 /* ======================================================================== */
@@ -85,6 +94,7 @@ struct call_reply {
   int status;             /* of the last HTTP response (the token endpoint's too), 0: none */
   int64_t retry_after_ms; /* what the last response asked for, or -1 */
   bool retryable;         /* the same call may succeed later */
+  bool uncertain;         /* with an error of a method that changes things: the server may have done it all the same */
   bool for_token;         /* with an error: it was met while a token was being had */
   int attempts;           /* how often the request was sent */
   double elapsed;         /* seconds since it was submitted */
@@ -92,6 +102,8 @@ struct call_reply {
   struct buffer url;      /* that answered, if a redirect led there; else empty */
   struct buffer headers;  /* the last response's header lines, "Name: value\r\n"…, without the status line */
   struct buffer body;     /* decompressed */
+  bool is_in_file;        /* it is in the download's file instead */
+  int64_t file_bytes;     /* as many */
   struct token *token;    /* one reference to the token it was sent with, or NULL: for hints and token_only */
 };
 
@@ -103,6 +115,7 @@ enum call_event_kind {
   EVENT_ATTEMPT,
   EVENT_RETRY,
   EVENT_TOKEN,
+  EVENT_PROGRESS,   /* of what is streamed: done, total */
   EVENT_STORE_SAVE, /* `token` is fresh: the store is to have it */
   EVENT_STORE_DROP, /* `token` was refused: the store is to have it no longer */
   EVENT_STORE_RENEW /* `token` serves still but not for long: the owner may look for a later one, and answer as in CALL_ASKING */
@@ -118,6 +131,7 @@ struct call_event {
   const char *reason; /* EVENT_RETRY: static */
   char message[128];  /* of a failure, without secrets; "" if none */
   struct token *token; /* EVENT_STORE_…: one reference; else NULL */
+  int64_t done, total; /* EVENT_PROGRESS: bytes; total is -1 where it is not known */
 };
 
 /* Frees an event that has been taken. */
@@ -151,7 +165,9 @@ struct call {
   struct flight *flight;     /* the engine's own half while it is under way */
   struct engine *engine;       /* the engine it was submitted to: after a fork no longer this process's */
   struct notify_waiter *waiters; /* connections that ask for it; the driver's */
-  uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as is next_numbered */
+  atomic_int waiter_count;       /* of these */
+  uint64_t number;             /* by which they ask, 0: none yet; guarded by notify.c, as are: */
+  uint64_t subscriber;         /* who is to be told when the call is ready; 0: nobody */
   struct call *next_numbered;
   /* The rest is guarded by the engine's mutex. */
   struct descriptor descriptor; /* engine_call_fd's, closed with the call; at first none */

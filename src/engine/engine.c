@@ -629,6 +629,11 @@ static struct call_event *take_events(struct call *call) {
   return events;
 }
 
+/* The engine's notify, while it is served; else NULL. With the mutex held. */
+static struct notify *served_notify(const struct engine *engine) {
+  return engine->thread_exists && !engine->stopping ? engine->notify : NULL;
+}
+
 bool engine_notify(struct call *call, const char **address, uint64_t *number) {
   struct engine *engine = engine_of(call);
   if (engine == NULL) return false;
@@ -638,12 +643,32 @@ bool engine_notify(struct call *call, const char **address, uint64_t *number) {
     engine->has_no_notify = engine->notify == NULL;
     if (engine->notify != NULL) announce(engine);
   }
-  struct notify *notify = engine->thread_exists && !engine->stopping ? engine->notify : NULL;
+  struct notify *notify = served_notify(engine);
   pthread_mutex_unlock(&engine->mutex);
   if (notify == NULL) return false;
   *address = notify_address(notify);
   *number = notify_number(notify, call);
   return true;
+}
+
+uint64_t engine_subscribe(struct call *call, uint64_t subscriber) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return 0;
+  pthread_mutex_lock(&engine->mutex);
+  struct notify *notify = served_notify(engine);
+  /* Nothing is sent for this wait that would wake the driver. */
+  if (notify != NULL && engine->inbox != NULL) announce(engine);
+  pthread_mutex_unlock(&engine->mutex);
+  return notify == NULL ? 0 : notify_subscribe(notify, call, subscriber);
+}
+
+void engine_unsubscribe(struct call *call) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return;
+  pthread_mutex_lock(&engine->mutex);
+  struct notify *notify = served_notify(engine);
+  pthread_mutex_unlock(&engine->mutex);
+  if (notify == NULL || notify_unsubscribe(notify, call)) engine_cancel(call);
 }
 
 struct call_event *engine_take_events(struct call *call) {

@@ -53,6 +53,14 @@ bool engine_is_ready(struct call *call);
    the engine's thread drives all the time. false: there is no such socket; number 0: the call is done. */
 bool engine_notify(struct call *call, const char **address, uint64_t *number);
 
+/* For a subscriber to that socket: has it told when the submitted call is ready, and gives the
+   number by which it is told. 0: the call is ready already, or there is no such socket any more. */
+uint64_t engine_subscribe(struct call *call, uint64_t subscriber);
+
+/* The subscriber's waiter for the call was killed: the call is cancelled, unless it is asked for
+   on a connection too. */
+void engine_unsubscribe(struct call *call);
+
 /* Takes the events recorded so far, oldest first; the caller frees each with call_event_free. */
 struct call_event *engine_take_events(struct call *call);
 

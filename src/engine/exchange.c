@@ -26,6 +26,7 @@ enum exchange_action exchange_resumed(struct exchange *exchange) {
 enum exchange_action exchange_answered(struct exchange *exchange, const struct exchange_answer *answer, int64_t now_ms,
                                        double random) {
   exchange->attempts += 1 + answer->repetitions;
+  exchange->uncounted += answer->refusals;
   exchange->reason = NULL;
   bool responded = answer->outcome == RETRY_RESPONSE;
   if (responded && answer->status == 401 && exchange->authorized) {
@@ -47,7 +48,7 @@ enum exchange_action exchange_answered(struct exchange *exchange, const struct e
   struct retry_decision decision = retry_decide(&(struct retry_attempt){
       .outcome = answer->outcome,
       .status = answer->status,
-      .safe = exchange->safe,
+      .safe = exchange->safe || exchange->repeats_500,
       .repeatable = exchange->repeatable,
       .attempts = exchange->attempts - exchange->uncounted,
       .max_attempts = exchange->max_attempts,

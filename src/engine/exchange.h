@@ -35,11 +35,12 @@ struct exchange {
   bool token_only;    /* nothing is sent */
   bool repeatable;    /* see struct retry_attempt */
   bool safe;          /* GET or HEAD: redirects within the origin are followed, and 500 is tried again */
+  bool repeats_500;   /* after a 500, too, it is sent again: see struct call_request */
   int max_attempts;
   int64_t deadline_ms; /* monotonic */
   /* The state. */
   int attempts;        /* requests sent */
-  int uncounted;       /* of them, those that max_attempts does not limit: answered with a 401 that renewed, or with a redirect */
+  int uncounted;       /* of them, those that max_attempts does not limit: refused unprocessed, answered with a 401 that renewed, or with a redirect */
   int redirects;       /* followed */
   bool renewed;        /* a 401 has been answered with a new token once */
   int64_t resume_at;   /* with EXCHANGE_PAUSE, monotonic ms */
@@ -54,6 +55,7 @@ struct exchange_answer {
   int status;             /* with RETRY_RESPONSE */
   int64_t retry_after_ms; /* -1: not given */
   int repetitions;        /* how often it was sent again without being asked */
+  int refusals;           /* of these, how often because the server had refused it unprocessed */
   bool within_origin;     /* a 3xx whose Location is of the same scheme, host and port */
 };
 

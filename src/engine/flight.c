@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "download.h"
 #include "engine_internal.h"
 #include "token.h"
 #include "token_cache.h"
@@ -11,12 +12,14 @@
 #include "url.h"
 
 #define MESSAGE_SIZE 512
+#define PROGRESS_MS 100 /* how often an owner is told how far what is streamed has come */
 
 static const char message_cancelled[] = "the call was cancelled";
 static const char hint_may_have_acted[] =
     "the server may have acted on it: look before you send it again (idempotent = true lets it be sent again without that)";
 
 static void act(struct flight *flight, enum exchange_action action);
+static bool streams(const struct flight *flight);
 
 /* ======================================================================== */
 /* The end                                                                  */
@@ -33,6 +36,7 @@ static void free_flight(struct flight *flight) {
   loop_abort(loop, &flight->job);
   timers_clear(&loop->timers, &flight->job.pause);
   timers_clear(&loop->timers, &flight->deadline);
+  timers_clear(&loop->timers, &flight->progress);
   turn_end(&flight->turn); /* another's turn may come by that, and be over at once */
   token_release(flight->token);
   transfer_free(&flight->job.transfer);
@@ -40,10 +44,58 @@ static void free_flight(struct flight *flight) {
   free(flight);
 }
 
+/* The body's size, of what an upload sends. */
+static int64_t upload_size(const struct flight *flight) {
+  const struct call_body *body = &flight->call->request.body;
+  return body->kind == BODY_BYTES ? (int64_t)body->bytes.length : (int64_t)flight->job.transfer.file_size;
+}
+
+static void tell(struct flight *flight, int64_t done, int64_t total) {
+  if (done == flight->told_done) return;
+  flight->told_done = done;
+  engine_call_event(flight->call, &(struct call_event){.kind = EVENT_PROGRESS, .done = done, .total = total});
+}
+
+/* Tells the owner how far what is streamed has come, if it wants to know, and if that has changed. A download that began anew is told
+   as such, however far it has come since. */
+static void tell_progress(struct flight *flight) {
+  const struct call_request *request = &flight->call->request;
+  const struct download *download = request->download;
+  if (!request->wants_progress) return;
+  if (download == NULL) {
+    /* What libcurl has sent before an error is no progress of an upload. */
+    bool is_done = flight->job.transfer.easy == NULL && flight->call->reply.error == CALL_OK && flight->call->reply.status / 100 == 2;
+    if (flight->job.transfer.starts > 0)
+      tell(flight, is_done ? upload_size(flight) : (int64_t)flight->job.transfer.uploaded_bytes, upload_size(flight));
+    return;
+  }
+  if (download->restarts != flight->told_restarts && flight->told_done > 0) tell(flight, 0, download->total);
+  flight->told_restarts = download->restarts;
+  if (download->place == DOWNLOAD_IN_FILE) tell(flight, download->sink.length, download->total);
+}
+
+static void on_progress_due(void *owner) {
+  struct flight *flight = owner;
+  tell_progress(flight);
+  timers_set(&flight->loop->timers, &flight->progress, clock_monotonic_ms() + PROGRESS_MS);
+}
+
+/* The call is over. What has come stays only where the download may go on with another address: after an answer. */
+static void finish_download(struct flight *flight) {
+  struct call_reply *reply = &flight->call->reply;
+  struct download *download = flight->call->request.download;
+  bool is_good = reply->error == CALL_OK && reply->status / 100 == 2;
+  if (reply->error != CALL_OK) file_sink_discard(&download->sink);
+  reply->is_in_file = is_good && download->place == DOWNLOAD_IN_FILE;
+  reply->file_bytes = reply->is_in_file ? download->sink.length : 0;
+}
+
 /* Ends the call with what its reply says already; the transfer's headers and body become the reply's. */
 static void finish(struct flight *flight) {
   struct call *call = flight->call;
   struct call_reply *reply = &call->reply;
+  tell_progress(flight);
+  if (call->request.download != NULL) finish_download(flight);
   reply->attempts = flight->job.exchange.attempts;
   reply->elapsed = (double)(clock_monotonic_ms() - flight->submitted_ms) / 1000;
   reply->headers = flight->job.transfer.reply_headers;
@@ -64,14 +116,15 @@ static void record_one(struct flight *flight, int attempt, int64_t elapsed_ms, i
   engine_call_event(flight->call, &event);
 }
 
-/* Records what the last transfer came to. The attempts that libcurl repeated by itself have events of their own before; it says only when the
-   last one began, and the time until then is counted as the first one's. */
+/* Records what the last transfer came to. The attempts that were repeated at once have events of their own before; it is known only when the
+   last one began, and the time until then is counted as the first one's. Where both reasons for that were met, they are told in this order. */
 static void record_attempts(struct flight *flight, int repetitions, int status, const char *message) {
   if (!flight->call->request.wants_events) return;
   int last = flight->job.exchange.attempts;
   int64_t begun_ms = flight->job.sent_ms;
   for (int i = repetitions; i > 0; i--) {
-    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0, "the kept connection was dead");
+    record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0,
+               i <= flight->job.transfer.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
     begun_ms = flight->job.transfer.start_ms;
   }
   record_one(flight, last, clock_monotonic_ms() - begun_ms, status, message);
@@ -125,10 +178,13 @@ static const char *current_wait(const struct flight *flight) {
 
 static void fail_at_deadline(struct flight *flight) {
   char message[MESSAGE_SIZE];
-  snprintf(message, sizeof message, "no answer within %g s (%s)", (double)flight->call->request.timeout_ms / 1000,
-           current_wait(flight));
+  bool is_total = flight->last_moment_ms <= clock_monotonic_ms();
+  snprintf(message, sizeof message, "%s within %g s (%s)", is_total ? "not done" : streams(flight) ? "no progress" : "no answer",
+           (double)(is_total ? flight->call->request.total_timeout_ms : flight->call->request.timeout_ms) / 1000, current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
   flight->call->reply.for_token = flight->waits_for_token;
+  if (!flight->job.exchange.safe && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0)
+    flight->call->reply.uncertain = true;
   abort_attempt(flight, message);
   forget_answer(flight);
   fail(flight, CALL_TIMEOUT, true, message, may_have_acted ? hint_may_have_acted : NULL);
@@ -137,21 +193,24 @@ static void fail_at_deadline(struct flight *flight) {
 /* A body streamed from a file may take as long as it moves. */
 static bool streams(const struct flight *flight) {
   const struct call_body *body = &flight->call->request.body;
-  if (body->kind == BODY_FILE) return true;
+  if (body->kind == BODY_FILE || flight->call->request.is_streamed) return true;
   for (size_t i = 0; i < body->part_count; i++)
     if (body->parts[i].path != NULL) return true;
   return false;
 }
 
+/* Puts the deadline off to that of what has moved last. false: that has passed. */
+static bool put_off_deadline(struct flight *flight) {
+  int64_t until = flight->job.transfer.progress_ms + flight->call->request.timeout_ms;
+  if (until > flight->last_moment_ms) until = flight->last_moment_ms;
+  if (until <= clock_monotonic_ms() || !timers_set(&flight->loop->timers, &flight->deadline, until)) return false;
+  flight->job.exchange.deadline_ms = until;
+  return true;
+}
+
 static void on_deadline(void *owner) {
   struct flight *flight = owner;
-  if (streams(flight) && flight->job.transfer.easy != NULL) {
-    int64_t until = flight->job.transfer.progress_ms + flight->call->request.timeout_ms;
-    if (until > clock_monotonic_ms() && timers_set(&flight->loop->timers, &flight->deadline, until)) {
-      flight->job.exchange.deadline_ms = until;
-      return;
-    }
-  }
+  if (streams(flight) && flight->job.transfer.easy != NULL && put_off_deadline(flight)) return;
   fail_at_deadline(flight);
 }
 
@@ -191,6 +250,9 @@ static void send_now(void *owner) {
                 .max_response_bytes = request->max_response_bytes,
                 .weight = request->weight,
                 .repeatable = flight->job.exchange.repeatable,
+                .download = request->download,
+                .looks = request->looks,
+                .is_streamed = request->is_streamed,
             });
 }
 
@@ -274,10 +336,27 @@ static void finish_as_answered(struct flight *flight) {
   finish(flight);
 }
 
-static void on_transfer_end(void *owner, const struct transfer_end *end) {
+/* Whether the attempt that has ended so may have done what it asked for: it was sent, and no answer says that it has not. */
+static bool is_uncertain(const struct flight *flight, const struct transfer_end *end) {
+  if (flight->job.exchange.safe) return false;
+  if (end->outcome != RETRY_RESPONSE) return flight->job.transfer.starts > 0;
+  if (end->status == 503) return end->retry_after_ms < 0;
+  return end->status == 408 || end->status == 500 || end->status == 502 || end->status == 504;
+}
+
+static void on_transfer_end(void *owner, const struct transfer_end *ended) {
   struct flight *flight = owner;
   struct call_reply *reply = &flight->call->reply;
+  struct transfer_end corrected = *ended, *end = &corrected;
+  struct download *download = flight->call->request.download;
   int64_t now = clock_monotonic_ms();
+  if (flight->call->request.is_streamed) put_off_deadline(flight);
+  if (download != NULL) {
+    download_finish(download, &flight->job.transfer, end);
+    /* Bytes have come: as good as a first attempt. */
+    if (download_has_advanced(download)) flight->job.exchange.uncounted = flight->job.exchange.attempts;
+  }
+  tell_progress(flight);
   if (flight->turn.service != NULL && end->outcome == RETRY_RESPONSE)
     service_learn(flight->turn.service, &flight->job.transfer, now);
   reply->error = end->error;
@@ -285,6 +364,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
   reply->http_version = end->http_version;
   reply->retry_after_ms = end->retry_after_ms;
   reply->retryable = retry_may_succeed_later(end->outcome, end->status);
+  if (is_uncertain(flight, end)) reply->uncertain = true; /* of any attempt */
   free(reply->message);
   free(reply->hint);
   reply->message = end->message == NULL ? NULL : strdup(end->message);
@@ -299,6 +379,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *end) {
                                    .status = end->status,
                                    .retry_after_ms = end->retry_after_ms,
                                    .repetitions = end->repetitions,
+                                   .refusals = end->refusals,
                                    .within_origin = resolve_redirect(flight, end->status)};
   enum exchange_action action = exchange_answered(&flight->job.exchange, &answer, now, loop_random(flight->loop));
   record_attempts(flight, end->repetitions, end->status, end->message);
@@ -372,6 +453,10 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
   flight->job.owner = flight->turn.owner = flight->deadline.owner = flight->job.pause.owner = flight;
   flight->job.ended = on_transfer_end;
   flight->job.pause.expired = on_pause_over;
+  flight->progress.owner = flight;
+  flight->progress.expired = on_progress_due;
+  flight->told_done = -1;
+  flight->last_moment_ms = request->total_timeout_ms == INT64_MAX ? INT64_MAX : now + request->total_timeout_ms;
   flight->deadline.expired = on_deadline;
   flight->turn.begin = send_now;
   flight->job.exchange = (struct exchange){
@@ -379,9 +464,10 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
       .renewable = request->token_source != NULL && token_source_kind(request->token_source) != TOKEN_FIXED,
       .token_only = request->token_only,
       .repeatable = is_repeatable(request),
-      .safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0,
+      .safe = !request->is_presigned && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0),
+      .repeats_500 = request->is_presigned && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "PUT") == 0),
       .max_attempts = request->max_attempts,
-      .deadline_ms = now + request->timeout_ms,
+      .deadline_ms = now + (request->timeout_ms < request->total_timeout_ms ? request->timeout_ms : request->total_timeout_ms),
   };
   flight->next = loop->flights;
   if (flight->next != NULL) flight->next->previous = flight;
@@ -392,6 +478,7 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
     fail_without_memory(flight);
     return;
   }
+  if (request->wants_progress) timers_set(&loop->timers, &flight->progress, now + PROGRESS_MS);
   act(flight, exchange_start(&flight->job.exchange));
 }
 

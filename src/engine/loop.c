@@ -7,11 +7,11 @@
 #include "clock.h"
 #include "flight.h"
 #include "notify.h"
+#include "origin.h"
 #include "pace.h"
+#include "poll_few.h"
 #include "token_cache.h"
 
-/* Connections to one host where it speaks HTTP/1.1; over HTTP/2 one carries a hundred requests. */
-#define MOST_CONNECTIONS_PER_HOST 128L
 /* Kept open for later: a process talks to one or two hosts. */
 #define MOST_IDLE_CONNECTIONS 128L
 
@@ -36,7 +36,7 @@ bool loop_open(struct loop *loop, struct engine *engine) {
   loop->multi = curl_multi_init();
   loop->share = curl_share_init();
   if (loop->multi == NULL || loop->share == NULL) return false;
-  curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, MOST_CONNECTIONS_PER_HOST);
+  curl_multi_setopt(loop->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS_PER_CONNECTION);
   curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, MOST_IDLE_CONNECTIONS);
   curl_share_setopt(loop->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   return true;
@@ -46,9 +46,11 @@ void loop_close(struct loop *loop) {
   flights_free(loop);
   token_caches_free(loop);
   services_free(loop);
+  origins_free(loop);
   for (size_t i = 0; i < loop->spare_count; i++) curl_easy_cleanup(loop->spare[i]);
   if (loop->multi != NULL) curl_multi_cleanup(loop->multi);
   if (loop->share != NULL) curl_share_cleanup(loop->share);
+  connections_free(&loop->connections); /* after libcurl, which tells when it closes one */
   timers_free(&loop->timers);
 }
 
@@ -60,11 +62,26 @@ static CURL *take_handle(struct loop *loop) {
   return easy;
 }
 
-/* Ends the job's ties to its handle, which must no longer be in the multi handle. */
-static void return_handle(struct loop *loop, struct job *job) {
+/* Has libcurl work on the handle, or no longer. */
+static bool add_handle(struct loop *loop, CURL *easy) {
+  bool is_added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
+  if (is_added) loop->added++;
+  return is_added;
+}
+
+static void remove_handle(struct loop *loop, CURL *easy) {
+  if (curl_multi_remove_handle(loop->multi, easy) == CURLM_OK) loop->added--;
+}
+
+/* Ends the job's ties to its handle, which must no longer be in the multi handle. One that failed, or was sent more than once, does not serve
+   again: curl_easy_reset leaves in it that a stream was refused, and libcurl would believe that of a later one. */
+static void return_handle(struct loop *loop, struct job *job, CURLcode result) {
   CURL *easy = job->transfer.easy;
+  bool is_clean = result == CURLE_OK && job->transfer.starts <= 1;
   transfer_finish(&job->transfer);
-  if (loop->spare_count < SPARE_HANDLES) {
+  if (job->origin != NULL) origin_end(loop, job->origin);
+  job->origin = NULL;
+  if (is_clean && loop->spare_count < SPARE_HANDLES) {
     loop->spare[loop->spare_count++] = easy;
   } else {
     curl_easy_cleanup(easy);
@@ -74,26 +91,31 @@ static void return_handle(struct loop *loop, struct job *job) {
 void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
   job->sent_ms = clock_monotonic_ms();
   job->transfer.has_started = &loop->has_started;
+  job->transfer.connections = &loop->connections;
   CURL *easy = take_handle(loop);
   bool added = false;
   if (easy == NULL) {
     job->transfer.no_memory = true;
-  } else if (transfer_prepare(&job->transfer, easy, request)) {
+  } else if (transfer_prepare(&job->transfer, easy, request) &&
+             (job->origin = origin_of(loop, request->url)) != NULL) {
+    origin_begin(loop, job->origin);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
-    added = curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
+    added = add_handle(loop, easy);
   }
   if (added) return;
   if (job->transfer.file_failure[0] == '\0') job->transfer.no_memory = true;
   struct transfer_end end = transfer_explain(&job->transfer, CURLE_FAILED_INIT);
-  if (easy != NULL) return_handle(loop, job);
+  if (easy != NULL) return_handle(loop, job, CURLE_FAILED_INIT);
   job->ended(job->owner, &end);
 }
 
-/* Takes the job off the list of those to be unpacked, if it is there. */
-static void leave_packed(struct loop *loop, struct job *job) {
+/* Takes the job off the list of those to be unpacked, if it is there; gives whether it was. */
+static bool leave_packed(struct loop *loop, struct job *job) {
   struct job **place = &loop->packed;
   while (*place != NULL && *place != job) place = &(*place)->next_packed;
-  if (*place == job) *place = job->next_packed;
+  if (*place == NULL) return false;
+  *place = job->next_packed;
+  return true;
 }
 
 /* Puts the job at the end of that list. */
@@ -106,15 +128,15 @@ static void enter_packed(struct loop *loop, struct job *job) {
 
 void loop_abort(struct loop *loop, struct job *job) {
   if (job->transfer.easy == NULL) return;
-  leave_packed(loop, job);
-  curl_multi_remove_handle(loop->multi, job->transfer.easy);
-  return_handle(loop, job);
+  if (!leave_packed(loop, job)) remove_handle(loop, job->transfer.easy);
+  return_handle(loop, job, CURLE_OK);
 }
 
 /* Passes on a transfer that is over, and no longer in the multi handle. */
 static void pass_on(struct loop *loop, struct job *job, CURLcode result) {
   struct transfer_end end = transfer_explain(&job->transfer, result);
-  return_handle(loop, job);
+  if (job->origin != NULL) origin_learn(job->origin, end.http_version);
+  return_handle(loop, job, result);
   job->ended(job->owner, &end);
 }
 
@@ -128,7 +150,8 @@ static void read_ends(struct loop *loop) {
     char *private = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
-    curl_multi_remove_handle(loop->multi, easy);
+    remove_handle(loop, easy);
+    if (transfer_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
     if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
     else pass_on(loop, job, result);
   }
@@ -169,13 +192,14 @@ int loop_patience(const struct loop *loop, int64_t longest_ms) {
 
 bool loop_sleep(struct loop *loop, int timeout_ms) {
   int ready = 0;
-  if (loop->notify == NULL) {
-    curl_multi_poll(loop->multi, NULL, 0, timeout_ms, &ready);
-    return ready > 0;
-  }
-  struct curl_waitfd waiters = {.fd = notify_descriptor(loop->notify), .events = CURL_WAIT_POLLIN};
-  curl_multi_poll(loop->multi, &waiters, 1, timeout_ms, &ready);
-  if (waiters.revents != 0) notify_serve(loop->notify);
+  bool is_asked = false;
+  struct curl_waitfd waiter = {.fd = -1, .events = CURL_WAIT_POLLIN};
+  bool has_waiter = loop->notify != NULL;
+  if (has_waiter) waiter.fd = notify_descriptor(loop->notify);
+  if (poll_few_is_due(loop->added) ||
+      curl_multi_poll(loop->multi, has_waiter ? &waiter : NULL, has_waiter ? 1 : 0, timeout_ms, &ready) != CURLM_OK)
+    ready = poll_few(loop->multi, waiter.fd, &is_asked, timeout_ms);
+  if (is_asked || waiter.revents != 0) notify_serve(loop->notify);
   return ready > 0;
 }
 

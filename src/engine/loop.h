@@ -14,13 +14,15 @@
 struct engine;
 struct flight;
 struct notify;
-struct service;
+struct origin;
+struct services;
 struct token_cache;
 
 /* A request with its repetitions, on behalf of a call or of a token source. */
 struct job {
   struct exchange exchange;
   struct transfer transfer;
+  struct origin *origin;                                        /* of the transfer under way */
   struct timer pause;                                           /* before it is sent again */
   int64_t sent_ms;                                              /* monotonic, of the last sending */
   void (*ended)(void *owner, const struct transfer_end *end);   /* the transfer is over: called once for each loop_send */
@@ -34,15 +36,19 @@ struct loop {
   struct engine *engine;
   CURLM *multi;
   CURLSH *share;                /* TLS sessions */
+  struct connections connections;
   CURL *spare[SPARE_HANDLES];   /* easy handles to use again */
   size_t spare_count;
+  size_t added;                 /* handles that libcurl works on */
   struct timers timers;         /* monotonic */
   struct job *packed;           /* those whose transfers went well, and whose responses are to be unpacked before they are passed on */
   bool has_started;             /* libcurl has begun to send something since this was last false */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
   struct token_cache *tokens;   /* all of them */
-  struct service *services;     /* all of them: see pace.h */
+  struct services *services;    /* all of them: see pace.h */
+  struct origin *origins;       /* all of them: see origin.h */
+  long connections_per_host;    /* that libcurl may have */
   struct notify *notify;        /* the engine's, once it has one: served while the loop sleeps */
   uint64_t random_state;
 };

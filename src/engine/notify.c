@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "clock.h"
 #include "engine.h"
 #include "text.h"
@@ -21,7 +22,12 @@
 /* Numbers come one after the other: as many calls at once as there are buckets and none shares one. */
 #define BUCKETS 1024
 #define LONGEST_QUESTION 48
+#define SUBSCRIPTION "subscribe\n"
+/* Of a 64-bit number, with what follows it and a NUL. */
+#define NUMBER_BYTES 24
 #define EVENTS_AT_ONCE 64
+/* How long no connection is taken after the process had no descriptor for one. */
+#define REST_MS 50
 
 struct notify {
   int epoll;
@@ -29,21 +35,27 @@ struct notify {
   int file;                    /* of the socket, whose name is gone: it is reached by this descriptor */
   char address[48];
   struct timers *timers;       /* the driver's */
+  struct timer rest;           /* while no connection is taken */
   struct notify_waiter *waiters; /* all connections */
+  struct notify_waiter *subscribers; /* those of them that are, by next_subscriber */
+  uint64_t last_subscriber;
   struct notify_waiter *ready, **ready_end; /* those to be answered, by next_of_call, in their order */
   pthread_mutex_t mutex;       /* guards the rest */
   uint64_t last_number;
   struct call *numbered[BUCKETS]; /* by number, chained by next_numbered; not counted: the engine holds what is not done */
 };
 
-/* A connection, with the question that is open on it. */
+/* A connection, with the question that is open on it; or a subscriber's. */
 struct notify_waiter {
   struct notify *notify;
   int socket;
   struct call *call;           /* one reference; NULL: there is no question */
   struct notify_waiter *next_of_call;
   bool is_ready;               /* in the notify's list of that name instead of the call's */
-  struct timer deadline;
+  struct timer deadline;       /* of the question; the subscriber's next tick */
+  uint64_t subscriber;         /* its ID; 0: it is none */
+  struct notify_waiter *next_subscriber;
+  struct buffer news;          /* the numbers that it is to be told, a space after each */
   char question[LONGEST_QUESTION];
   size_t length;
   struct notify_waiter *previous, *next;
@@ -91,10 +103,24 @@ static bool watch(const struct notify *notify, int descriptor, struct notify_wai
   return epoll_ctl(notify->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+/* Takes connections again. */
+static void on_rested(void *owner) {
+  struct notify *notify = owner;
+  if (!watch(notify, notify->listener, NULL)) timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS);
+}
+
+/* Where a connection waits that cannot be taken, epoll would report it without end. It is left waiting
+   for a while instead. */
+static void rest(struct notify *notify) {
+  if (timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS))
+    epoll_ctl(notify->epoll, EPOLL_CTL_DEL, notify->listener, NULL);
+}
+
 struct notify *notify_open(struct timers *timers) {
   struct notify *notify = calloc(1, sizeof *notify);
   if (notify == NULL) return NULL;
   notify->timers = timers;
+  notify->rest = (struct timer){.expired = on_rested, .owner = notify};
   notify->ready_end = &notify->ready;
   notify->listener = notify->file = -1;
   pthread_mutex_init(&notify->mutex, NULL);
@@ -112,6 +138,7 @@ void notify_close(struct notify *notify) {
     next = waiter->next;
     close_waiter(waiter);
   }
+  timers_clear(notify->timers, &notify->rest);
   if (notify->epoll >= 0) close(notify->epoll);
   if (notify->listener >= 0) close(notify->listener);
   if (notify->file >= 0) close(notify->file);
@@ -131,8 +158,8 @@ int notify_descriptor(const struct notify *notify) {
 /* Numbers                                                                  */
 /* ======================================================================== */
 
-uint64_t notify_number(struct notify *notify, struct call *call) {
-  pthread_mutex_lock(&notify->mutex);
+/* As notify_number; with the mutex held. */
+static uint64_t number_of(struct notify *notify, struct call *call) {
   /* One that ends right now is either seen here as done, or found here by notify_forget, which comes after it. */
   if (call->number == 0 && call_phase(call) != CALL_DONE) {
     call->number = ++notify->last_number;
@@ -140,9 +167,40 @@ uint64_t notify_number(struct notify *notify, struct call *call) {
     call->next_numbered = *bucket;
     *bucket = call;
   }
-  uint64_t number = call_phase(call) == CALL_DONE ? 0 : call->number;
+  return call_phase(call) == CALL_DONE ? 0 : call->number;
+}
+
+uint64_t notify_number(struct notify *notify, struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  uint64_t number = number_of(notify, call);
   pthread_mutex_unlock(&notify->mutex);
   return number;
+}
+
+uint64_t notify_subscribe(struct notify *notify, struct call *call, uint64_t subscriber) {
+  pthread_mutex_lock(&notify->mutex);
+  uint64_t number = number_of(notify, call);
+  /* One that becomes ready right now is either seen here as such, or its subscriber is seen by
+     notify_ready, which comes after it. */
+  if (number != 0 && engine_is_ready(call)) number = 0;
+  if (number != 0) call->subscriber = subscriber;
+  pthread_mutex_unlock(&notify->mutex);
+  return number;
+}
+
+bool notify_unsubscribe(struct notify *notify, struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  call->subscriber = 0;
+  pthread_mutex_unlock(&notify->mutex);
+  return atomic_load(&call->waiter_count) == 0;
+}
+
+/* Whether a subscriber is to be told of the call. */
+static bool has_subscriber(struct notify *notify, struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  bool has_one = call->subscriber != 0;
+  pthread_mutex_unlock(&notify->mutex);
+  return has_one;
 }
 
 void notify_forget(struct notify *notify, struct call *call) {
@@ -179,22 +237,90 @@ static void stop_waiting(struct notify_waiter *waiter) {
   *link = waiter->next_of_call;
   if (waiter->is_ready && *link == NULL) notify->ready_end = link;
   waiter->call = NULL;
+  atomic_fetch_sub(&call->waiter_count, 1);
   waiter->is_ready = false;
   timers_clear(notify->timers, &waiter->deadline);
   call_release(call);
 }
 
-/* Sends an answer. Where that fails the end of file is still to come, and ends the connection. */
+/* Sends all of the bytes. Where that fails the end of file is still to come, and ends the
+   connection. */
+static void say(const struct notify_waiter *waiter, const char *text, size_t length) {
+  ssize_t sent = send(waiter->socket, text, length, MSG_NOSIGNAL);
+  if (sent != (ssize_t)length) shutdown(waiter->socket, SHUT_RDWR);
+}
+
 static void answer(struct notify_waiter *waiter, const char *text) {
   stop_waiting(waiter);
-  if (send(waiter->socket, text, 2, MSG_NOSIGNAL) != 2) shutdown(waiter->socket, SHUT_RDWR);
+  say(waiter, text, strlen(text));
 }
 
 static void on_deadline(void *owner) {
   answer(owner, "0\n");
 }
 
+static void on_tick(void *owner) {
+  struct notify_waiter *waiter = owner;
+  int64_t now = clock_monotonic_ms(), due = waiter->deadline.due;
+  say(waiter, "\n", 1);
+  /* Those that were missed while the process stood still are not made up for. */
+  timers_set(waiter->notify->timers, &waiter->deadline, (due > now ? due : now) + NOTIFY_TICK_MS);
+}
+
+/* Makes the connection a subscriber. false: there is no memory. */
+static bool subscribe(struct notify_waiter *waiter) {
+  struct notify *notify = waiter->notify;
+  waiter->deadline.expired = on_tick;
+  int64_t due = clock_monotonic_ms() + NOTIFY_TICK_MS;
+  if (!timers_set(notify->timers, &waiter->deadline, due)) return false;
+  waiter->subscriber = ++notify->last_subscriber;
+  waiter->next_subscriber = notify->subscribers;
+  notify->subscribers = waiter;
+  char line[NUMBER_BYTES];
+  int length = snprintf(line, sizeof line, "%llu\n", (unsigned long long)waiter->subscriber);
+  say(waiter, line, (size_t)length);
+  return true;
+}
+
+/* The connection ends, and was perhaps a subscriber's. */
+static void unsubscribe(struct notify_waiter *waiter) {
+  if (waiter->subscriber == 0) return;
+  struct notify_waiter **link = &waiter->notify->subscribers;
+  while (*link != waiter) link = &(*link)->next_subscriber;
+  *link = waiter->next_subscriber;
+  timers_clear(waiter->notify->timers, &waiter->deadline);
+  buffer_free(&waiter->news);
+}
+
+/* Adds the call of that number to what the subscriber is to be told. Without memory its
+   connection ends, which tells it to look for itself. */
+static void add_news(struct notify *notify, uint64_t subscriber, uint64_t number) {
+  struct notify_waiter *waiter = notify->subscribers;
+  while (waiter != NULL && waiter->subscriber != subscriber) waiter = waiter->next_subscriber;
+  if (waiter == NULL) return;
+  char digits[NUMBER_BYTES];
+  int length = snprintf(digits, sizeof digits, "%llu ", (unsigned long long)number);
+  if (!buffer_append(&waiter->news, digits, (size_t)length)) shutdown(waiter->socket, SHUT_RDWR);
+}
+
+/* Tells all subscribers what there is to tell. */
+static void tell_news(struct notify *notify) {
+  struct notify_waiter *waiter = notify->subscribers;
+  for (; waiter != NULL; waiter = waiter->next_subscriber) {
+    struct buffer *news = &waiter->news;
+    if (news->length == 0) continue;
+    news->data[news->length - 1] = '\n';
+    say(waiter, news->data, news->length);
+    news->length = 0;
+  }
+}
+
 void notify_ready(struct notify *notify, struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  uint64_t subscriber = call->subscriber, number = call->number;
+  call->subscriber = 0;
+  pthread_mutex_unlock(&notify->mutex);
+  if (subscriber != 0) add_news(notify, subscriber, number);
   struct notify_waiter *first = call->waiters;
   call->waiters = NULL;
   *notify->ready_end = first;
@@ -205,6 +331,7 @@ void notify_ready(struct notify *notify, struct call *call) {
 }
 
 void notify_flush(struct notify *notify) {
+  tell_news(notify);
   while (notify->ready != NULL) answer(notify->ready, "1\n");
 }
 
@@ -218,6 +345,8 @@ static uint64_t read_digits(const char **text) {
 
 /* Deals with one line. false: it is no question. */
 static bool ask(struct notify_waiter *waiter, const char *line) {
+  if (waiter->subscriber != 0) return false;
+  if (strcmp(line, SUBSCRIPTION) == 0) return waiter->call == NULL && subscribe(waiter);
   uint64_t number = read_digits(&line);
   if (number == UINT64_MAX || *line++ != ' ' || waiter->call != NULL) return false;
   uint64_t milliseconds = read_digits(&line);
@@ -232,6 +361,7 @@ static bool ask(struct notify_waiter *waiter, const char *line) {
   waiter->call = call;
   waiter->next_of_call = call->waiters;
   call->waiters = waiter;
+  atomic_fetch_add(&call->waiter_count, 1);
   if (milliseconds > 0) timers_set(waiter->notify->timers, &waiter->deadline, clock_monotonic_ms() + (int64_t)milliseconds);
   return true;
 }
@@ -242,6 +372,7 @@ static bool ask(struct notify_waiter *waiter, const char *line) {
 
 static void close_waiter(struct notify_waiter *waiter) {
   stop_waiting(waiter);
+  unsubscribe(waiter);
   close(waiter->socket);
   if (waiter->previous != NULL) waiter->previous->next = waiter->next;
   else waiter->notify->waiters = waiter->next;
@@ -251,9 +382,10 @@ static void close_waiter(struct notify_waiter *waiter) {
 
 /* The waiter is gone, and with it the interest in its call. */
 static void hang_up(struct notify_waiter *waiter) {
+  struct notify *notify = waiter->notify;
   struct call *call = waiter->call == NULL || waiter->is_ready ? NULL : call_retain(waiter->call);
   close_waiter(waiter);
-  if (call != NULL && call->waiters == NULL) engine_cancel(call);
+  if (call != NULL && call->waiters == NULL && !has_subscriber(notify, call)) engine_cancel(call);
   call_release(call);
 }
 
@@ -262,6 +394,11 @@ static bool is_own(int socket) {
   struct ucred peer;
   socklen_t size = sizeof peer;
   return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
+}
+
+/* Whether accept has failed for a reason that the next connection will meet, too. */
+static bool is_lasting(int failure) {
+  return failure == EMFILE || failure == ENFILE || failure == ENOBUFS || failure == ENOMEM;
 }
 
 static void accept_all(struct notify *notify) {
@@ -280,6 +417,7 @@ static void accept_all(struct notify *notify) {
     if (waiter->next != NULL) waiter->next->previous = waiter;
     notify->waiters = waiter;
   }
+  if (is_lasting(errno)) rest(notify);
 }
 
 /* Reads what a connection brings, and closes it when it is over or makes no sense. */
@@ -324,6 +462,14 @@ const char *notify_address(const struct notify *notify) {
 uint64_t notify_number(struct notify *notify, struct call *call) {
   (void)notify, (void)call;
   return 0;
+}
+uint64_t notify_subscribe(struct notify *notify, struct call *call, uint64_t subscriber) {
+  (void)notify, (void)call, (void)subscriber;
+  return 0;
+}
+bool notify_unsubscribe(struct notify *notify, struct call *call) {
+  (void)notify, (void)call;
+  return true;
 }
 int notify_descriptor(const struct notify *notify) {
   (void)notify;

@@ -6,7 +6,17 @@
      in   end of file               the waiter was killed: the call it waits for is cancelled, unless others wait for it too
 
    One question at a time on a connection and exactly one answer to each, so that a connection may be kept for the next question.
-   Whoever drives the engine serves it; notify_open, notify_address and notify_number alone are for other threads. */
+
+   A connection for each wait costs more than most of what else is done for a call. One connection
+   serves for many waits as a subscription:
+
+     in   "subscribe\n"
+     out  "ID\n"                    by this number notify_subscribe knows the subscriber
+     out  "NUMBER NUMBER …\n"       the calls that have become ready since notify_subscribe
+     out  "\n"                      NOTIFY_TICK_MS have passed: who of its waiters is there still?
+     in   anything, or end of file  the subscriber hears no more; its calls go on
+
+   Whoever drives the engine serves all this; what is for other threads says so. */
 #ifndef ENGINE_NOTIFY_H
 #define ENGINE_NOTIFY_H
 
@@ -18,17 +28,31 @@
 
 struct notify;
 
-/* Makes the socket and leaves no file behind. timers: the driver's. NULL: the system has none (this is for Linux), or none is to be had. */
+#define NOTIFY_TICK_MS 250
+
+/* Makes the socket and leaves no file behind. timers: the driver's. NULL: the system has none
+   (this is for Linux), or none is to be had. For any thread. */
 struct notify *notify_open(struct timers *timers);
 
 /* Closes everything; waiters see an end of file. NULL is allowed. */
 void notify_close(struct notify *notify);
 
-/* Where to connect to, as nginx writes it: "unix:/…". Valid as long as notify is. */
+/* Where to connect to, as nginx writes it: "unix:/…". Valid as long as notify is. For any
+   thread. */
 const char *notify_address(const struct notify *notify);
 
-/* The number by which a submitted call is asked for, the same each time; 0: it is done. */
+/* The number by which a submitted call is asked for, the same each time; 0: it is done. For any
+   thread. */
 uint64_t notify_number(struct notify *notify, struct call *call);
+
+/* Has the subscriber of that ID told once, when the submitted call becomes ready; in place of
+   another that was to be told. Gives the number by which the call is told; 0: it is ready already,
+   nobody is told. A subscriber that has hung up is told nothing. For any thread. */
+uint64_t notify_subscribe(struct notify *notify, struct call *call, uint64_t subscriber);
+
+/* Takes that back, if the call has not been told meanwhile. Gives whether no connection asks for
+   the call either. For any thread. */
+bool notify_unsubscribe(struct notify *notify, struct call *call);
 
 /* A descriptor that is readable when there is something to serve; and the serving, which never blocks. */
 int notify_descriptor(const struct notify *notify);

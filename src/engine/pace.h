@@ -8,7 +8,8 @@
 #include "loop.h"
 #include "transfer.h"
 
-/* More than this many requests at once only wait in the server's queue, and each costs a connection where HTTP/2 is not spoken. */
+/* More than this many requests at once only wait in the server's queue, and each costs a connection
+   where HTTP/2 is not spoken. Over HTTP/2 they go over three: see origin.h. */
 #define MOST_REQUESTS_PER_SERVICE 256
 
 /* One that waits for its turn; embedded in its owner. */
@@ -20,7 +21,8 @@ struct turn {
   void *owner;
 };
 
-/* The service of an absolute URL, made at first sight. NULL: no memory. */
+/* The service of an absolute URL, made at first sight. NULL: no memory. Valid while it has turns, else
+   until the next service_of: those that nobody uses are dropped when they become many. */
 struct service *service_of(struct loop *loop, const char *url);
 
 /* Until when (monotonic ms) the service asked to be left alone; 0: it did not. */
@@ -34,6 +36,9 @@ void turn_take(struct turn *turn, struct service *service);
 
 /* Ends the turn, or the waiting for it; nothing happens if there is none. */
 void turn_end(struct turn *turn);
+
+/* How many services are remembered. */
+size_t services_count(const struct loop *loop);
 
 void services_free(struct loop *loop);
 

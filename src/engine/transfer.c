@@ -12,14 +12,19 @@
 
 #include "certificate.h"
 #include "clock.h"
+#include "download.h"
 #include "headers.h"
 #include "proxy.h"
 #include "spare.h"
+#include "tls_rest.h"
+#include "words.h"
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
 #define RECEIVE_BUFFER_BYTES 65536L
 /* Of a response; real ones are a few kilobytes. Below the limit that libcurl sets itself since 8.4 (300 KB). */
 #define LARGEST_HEADERS_BYTES ((size_t)256 << 10)
+/* A request that an HTTP/2 server refused goes out again at once, so often and no more. */
+#define MOST_REFUSALS 10
 
 /* Of a compressed body, unpacked while it comes and at each transfer_unpack after that: few real ones
    need a second piece, and one that was made to grow a thousandfold does not hold up the others. With
@@ -33,31 +38,71 @@ static const char broken_coding[] = "the response's content encoding is broken: 
 /* What libcurl calls                                                       */
 /* ======================================================================== */
 
-/* Makes a connection's socket: not for the programs that the process runs, and none of the descriptors of standard input, output and error,
-   even where these are closed: what is printed must not go to a server. */
-static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  (void)user, (void)purpose;
-#if defined SOCK_CLOEXEC && !defined UIPATH_PORTABLE
-  int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-#else
-  int descriptor = socket(address->family, address->socktype, address->protocol);
-  if (descriptor >= 0) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-#endif
-  if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
-  int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  close(descriptor);
-  return moved;
+/* Whether the request is about to go over a connection that was used before, not over one that libcurl has just made for it. */
+static bool is_kept(struct transfer *transfer) {
+  long connections = 0;
+  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+  bool is_new = connections > transfer->made;
+  transfer->made = connections;
+  return !is_new;
 }
 
-/* Called before each time the request is sent. libcurl sends it once more by itself when a kept connection turns out dead; the
-   server may have acted on the first, so that is its business only where repeating is harmless. */
-static int on_send(void *user, char *primary_ip, char *local_ip, int primary_port, int local_port) {
-  (void)primary_ip, (void)local_ip, (void)primary_port, (void)local_port;
+/* Takes note of what libcurl says. */
+static int on_words(CURL *easy, curl_infotype type, char *text, size_t length, void *user) {
+  (void)easy;
   struct transfer *transfer = user;
+  uint32_t number;
+  if (type != CURLINFO_TEXT) return 0;
+  switch (words_read(text, length, &number)) {
+    case WORDS_OTHER: break;
+    case WORDS_STREAM_OPENED: transfer->stream = number; break;
+    case WORDS_STREAM_REFUSED: transfer->is_refused = true; break;
+    case WORDS_GOAWAY:
+      if (transfer->connection != NULL && number < transfer->connection->last_stream) transfer->connection->last_stream = number;
+      break;
+    case WORDS_TLS_MESSAGE: transfer->connections->tell_of_tls = true; break;
+    case WORDS_TLS_GOODBYE: transfer->has_goodbye = true; break;
+  }
+  return 0;
+}
+
+/* Whether the server said that it did not process the request that was sent last. */
+static bool was_refused(const struct transfer *transfer) {
+  if (transfer->starts == 0 || transfer->has_status) return false;
+  return transfer->is_refused || (transfer->connection != NULL && transfer->stream > transfer->connection->last_stream);
+}
+
+/* Whether a connection that was used before is not to be used again: what is there to be read is no answer to what is about to be sent. */
+static bool is_spoilt(const struct transfer *transfer) {
+  const struct connection *connection = transfer->connection;
+  return connection != NULL && connection->is_in_turns && (!connection_is_silent(connection) || tls_has_rest(transfer->easy));
+}
+
+/* The request is about to go over this connection (NULL: unknown). */
+static void enter_connection(struct transfer *transfer, struct connection *connection) {
+  connection_release(transfer->connection);
+  transfer->connection = connection;
+  transfer->stream = 0;
+  transfer->has_goodbye = false;
+}
+
+/* Called before each time the request is sent. libcurl sends it once more by itself when a kept connection turns out dead, or when the
+   server refused it; after the former the server may have acted on it, so that it is libcurl's business only where repeating is harmless. */
+static int on_send(void *user, char *peer_ip, char *local_ip, int peer_port, int local_port) {
+  struct transfer *transfer = user;
+  const struct connection_ends ends = {.local_ip = local_ip, .peer_ip = peer_ip, .local_port = local_port, .peer_port = peer_port};
+  transfer->is_refused = was_refused(transfer);
+  *transfer->has_started = true;
+  if (transfer->starts > 0 && !transfer->repeatable && !transfer->is_refused) return CURL_PREREQFUNC_ABORT;
+  bool kept = is_kept(transfer);
+  enter_connection(transfer, connections_find(transfer->connections, &ends));
+  transfer->is_stale = kept && is_spoilt(transfer);
+  if (transfer->is_stale) return CURL_PREREQFUNC_ABORT;
+  if (transfer->is_refused) transfer->refusals++;
+  transfer->is_refused = false;
   transfer->starts++;
   transfer->start_ms = clock_monotonic_ms();
-  *transfer->has_started = true;
-  return transfer->starts > 1 && !transfer->repeatable ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+  return CURL_PREREQFUNC_OK;
 }
 
 static void forget_body(struct transfer *transfer) {
@@ -70,8 +115,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
   bool is_trailer = transfer->headers_complete && !transfer->is_interim;
-  if (!is_trailer && length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+  if (!is_trailer && length > 6 && memcmp(line, "HTTP/", 5) == 0) {
     /* A status line: what came before was a 100, or a proxy's. */
+    if (transfer->connection != NULL && memcmp(line, "HTTP/1", 6) == 0) transfer->connection->is_in_turns = true;
     const char *code = memchr(line, ' ', length);
     transfer->is_interim = code != NULL && code + 1 < line + length && code[1] == '1';
     transfer->reply_headers.length = 0;
@@ -172,6 +218,14 @@ static size_t on_packed(struct transfer *transfer, const char *bytes, size_t len
 static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
+  if (transfer->download != NULL) {
+    bool for_memory;
+    long status = 0;
+    transfer->progress_ms = clock_monotonic_ms();
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (!download_take(transfer->download, transfer, (int)status, bytes, length, &for_memory)) return 0;
+    if (!for_memory) return length;
+  }
   if (transfer->coding == CODING_UNKNOWN) transfer->coding = coding_of(transfer);
   if (transfer->body_failure != NULL) return 0;
   if (transfer->coding == CODING_GZIP) return on_packed(transfer, bytes, length);
@@ -190,13 +244,23 @@ static bool fail_to_read(struct transfer *transfer, const char *path, const char
   return false;
 }
 
+static bool has_grown(const struct transfer *transfer) {
+  struct stat status;
+  return fstat(fileno(transfer->file), &status) == 0 && status.st_size > transfer->file_size;
+}
+
 static size_t on_read_file(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
-  size_t length = fread(bytes, size, count, transfer->file);
+  /* No more than was announced, even where there is more by now. */
+  off_t left = transfer->file_size - ftello(transfer->file);
+  size_t wanted = left < (off_t)(size * count) ? (size_t)(left < 0 ? 0 : left) : size * count;
+  size_t length = fread(bytes, 1, wanted, transfer->file);
   const char *why = NULL;
   if (ferror(transfer->file)) why = strerror(errno);
   /* The server would wait for as much as was announced. */
-  else if (length == 0 && ftello(transfer->file) < transfer->file_size) why = "it has become shorter";
+  else if (length < wanted) why = "it has become shorter";
+  /* What is sent must not pass for the whole: the last bytes are held back then. */
+  else if (length > 0 && (off_t)length == left && has_grown(transfer)) why = "it has become longer";
   if (why == NULL) return length;
   fail_to_read(transfer, "the file", why);
   return CURL_READFUNC_ABORT;
@@ -213,6 +277,7 @@ static int on_progress(void *user, curl_off_t to_download, curl_off_t downloaded
   struct transfer *transfer = user;
   if (uploaded + downloaded != transfer->progress_bytes) transfer->progress_ms = clock_monotonic_ms();
   transfer->progress_bytes = uploaded + downloaded;
+  transfer->uploaded_bytes = uploaded;
   return 0;
 }
 
@@ -239,12 +304,20 @@ static bool add_header(struct transfer *transfer, const char *name, const char *
   return added;
 }
 
+/* Asks for what is missing of a download. */
+static bool add_range(struct transfer *transfer, const struct download *download) {
+  char range[48];
+  snprintf(range, sizeof range, "bytes=%lld-", (long long)download->sink.length);
+  return add_header(transfer, "Range", range) && add_header(transfer, "If-Range", download->validator);
+}
+
 static bool add_headers(struct transfer *transfer, const struct transfer_request *request) {
   for (size_t i = 0; i < request->header_count; i++)
     if (!add_header(transfer, request->headers[i].name, request->headers[i].value)) return false;
   if (request->content_type != NULL && !add_header(transfer, "Content-Type", request->content_type)) return false;
-  /* A tenth of the bytes. libcurl, which was not told, leaves the unpacking to us. */
-  if (!add_line(transfer, "Accept-Encoding: gzip")) return false;
+  /* A tenth of the bytes. libcurl, which was not told, leaves the unpacking to us. A file is wanted as it is stored. */
+  if (!add_line(transfer, request->download == NULL ? "Accept-Encoding: gzip" : "Accept-Encoding: identity")) return false;
+  if (request->download != NULL && request->download->asked_for_rest && !add_range(transfer, request->download)) return false;
   /* Waiting for 100 (Continue) costs a second where a server does not know it. */
   if (!add_line(transfer, "Expect:")) return false;
   /* libcurl calls no body a form where the caller says nothing else; services that take no forms would answer 415. */
@@ -332,7 +405,7 @@ static bool set_method_and_body(struct transfer *transfer, const struct transfer
       if (!set_multipart_body(transfer, body)) return false;
       break;
   }
-  if (body != NULL && (body->kind == BODY_FILE || body->kind == BODY_MULTIPART)) {
+  if (request->is_streamed || (body != NULL && (body->kind == BODY_FILE || body->kind == BODY_MULTIPART))) {
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
@@ -346,7 +419,6 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -373,6 +445,12 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
+  transfer->refusals = 0;
+  transfer->is_https = strncasecmp(request->url, "https:", 6) == 0;
+  transfer->is_refused = false;
+  transfer->made = 0;
+  transfer->is_stale = false;
+  enter_connection(transfer, NULL);
   transfer->has_status = transfer->headers_complete = transfer->is_interim = false;
   transfer->trailer_bytes = 0;
   transfer->too_large = transfer->no_memory = false;
@@ -381,8 +459,11 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->body_failure = NULL;
   forget_body(transfer);
   transfer->progress_ms = clock_monotonic_ms();
-  transfer->progress_bytes = 0;
+  transfer->progress_bytes = transfer->uploaded_bytes = 0;
+  transfer->download = request->download;
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+  connections_note(transfer->connections, easy);
+  words_listen(easy, on_words, transfer, request->repeatable);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
   if (request->weight > 0) curl_easy_setopt(easy, CURLOPT_STREAM_WEIGHT, (long)request->weight);
@@ -392,7 +473,8 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   /* Rather a stream of the connection that is under way than one more. Without TLS, though, libcurl would wait for the answer on that one
      to learn what it can do, and HTTP/2 is not asked for there. */
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, transfer->is_https ? 1L : 0L);
+  if (request->download != NULL && !download_begin(request->download, request->looks)) return false;
   return set_connection(easy, request->transport) && add_headers(transfer, request) &&
          set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
@@ -564,8 +646,21 @@ static void add_place(struct transfer *transfer, const char *words) {
   memcpy(transfer->error_text, text, sizeof text);
 }
 
+/* Whether a response that the end of the connection ends may have been ended by somebody else: over TLS the server says good-bye. libcurl with
+   OpenSSL takes it for whole without that (RFC 8446, 6.1; RFC 9112, 9.8). */
+static bool is_cut_off(const struct transfer *transfer, long status) {
+  size_t length;
+  const char *method = NULL;
+  if (!transfer->is_https || transfer->has_goodbye || !transfer->connections->tell_of_tls) return false;
+  if (status < 200 || status > 299 || status == 204 || http_version_of(transfer->easy) >= 20) return false;
+  curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_METHOD, &method);
+  return (method == NULL || strcmp(method, "HEAD") != 0) && transfer_header(transfer, "Content-Length", &length) == NULL &&
+         transfer_header(transfer, "Transfer-Encoding", &length) == NULL;
+}
+
 bool transfer_has_body(const struct transfer *transfer) {
-  return transfer->reply_body.length > 0 || transfer->packed.length > 0;
+  bool has_written = transfer->download != NULL && transfer->download->place == DOWNLOAD_IN_FILE;
+  return transfer->reply_body.length > 0 || transfer->packed.length > 0 || has_written;
 }
 
 bool transfer_is_packed(const struct transfer *transfer) {
@@ -584,6 +679,17 @@ bool transfer_unpack(struct transfer *transfer) {
   buffer_free(&transfer->packed);
   gunzip_end(&transfer->gunzip);
   return true;
+}
+
+bool transfer_starts_anew(struct transfer *transfer, CURLcode result) {
+  bool is_stale = result == CURLE_ABORTED_BY_CALLBACK && transfer->is_stale;
+  bool is_refused = was_refused(transfer) && transfer->starts <= MOST_REFUSALS;
+  if (!is_stale && !is_refused) return false;
+  transfer->made = 0;
+  transfer->is_stale = false;
+  transfer->error_text[0] = '\0';
+  if (transfer->file != NULL) rewind(transfer->file);
+  return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_stale ? 1L : 0L) == CURLE_OK;
 }
 
 /* What to do about a proxy that has refused to make the connection with this status; NULL: nothing is known. */
@@ -612,6 +718,8 @@ static const char *hint_for_refusal(struct transfer *transfer, long status) {
 
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result) {
   if (transfer->file_failure[0] != '\0') return permanent_failure(CALL_FILE, transfer->file_failure);
+  if (transfer->download != NULL && transfer->download->sink.failure[0] != '\0')
+    return permanent_failure(CALL_FILE, transfer->download->sink.failure);
   if (transfer->no_memory) return permanent_failure(CALL_NO_MEMORY, "not enough memory for the response");
   if (transfer->too_large) return too_large(transfer);
   long status = 0, proxy_status = 0;
@@ -625,26 +733,33 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
   if (result == CURLE_READ_ERROR) return permanent_failure(CALL_FILE, "a file of the body cannot be read");
   if (result == CURLE_OUT_OF_MEMORY) return permanent_failure(CALL_NO_MEMORY, "not enough memory");
 
-  int repetitions = transfer->repeatable && transfer->starts > 1 ? transfer->starts - 1 : 0;
+  bool cut_off = result == CURLE_OK && is_cut_off(transfer, status);
+  if (cut_off) result = CURLE_PARTIAL_FILE;
+
+  int repetitions = transfer->starts > 1 ? transfer->starts - 1 : 0;
   if (result == CURLE_OK && transfer->headers_complete)
     return (struct transfer_end){.outcome = RETRY_RESPONSE,
                                  .status = (int)status,
                                  .retry_after_ms = retry_after_of(transfer),
                                  .http_version = http_version_of(transfer->easy),
-                                 .repetitions = repetitions};
+                                 .repetitions = repetitions,
+                                 .refusals = transfer->refusals};
 
   struct transfer_end end = {.outcome = RETRY_BROKEN,
                              .error = CALL_NETWORK,
                              .retry_after_ms = -1,
                              .hint = hint_for(transfer, result),
                              .repetitions = repetitions,
+                             .refusals = transfer->refusals,
                              .message = transfer->error_text};
-  if (transfer->starts == 0) end.outcome = RETRY_UNSENT;
+  if (transfer->starts == 0 || was_refused(transfer)) end.outcome = RETRY_UNSENT;
   if (is_permanent(transfer, result) && !is_leftover(transfer, result)) end.outcome = RETRY_PERMANENT;
   const char *words = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
   /* libcurl takes the end of the connection for the end of the headers. */
   if (result == CURLE_OK) words = "the connection was closed";
-  if (result == CURLE_ABORTED_BY_CALLBACK) end.message = "the connection broke while the request was being sent";
+  if (cut_off) words = "the TLS connection ended without close_notify";
+  if (was_refused(transfer)) end.message = "the server refused the request unprocessed, and did so again (HTTP/2)";
+  else if (result == CURLE_ABORTED_BY_CALLBACK) end.message = "the connection broke while the request was being sent";
   else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
   else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
@@ -661,6 +776,7 @@ void transfer_finish(struct transfer *transfer) {
     curl_easy_reset(transfer->easy);
     transfer->easy = NULL;
   }
+  enter_connection(transfer, NULL);
   curl_mime_free(transfer->mime);
   transfer->mime = NULL;
   for (struct curl_slist *header = transfer->headers; header != NULL; header = header->next)
@@ -669,6 +785,7 @@ void transfer_finish(struct transfer *transfer) {
   transfer->headers = NULL;
   buffer_free(&transfer->packed);
   gunzip_end(&transfer->gunzip);
+  transfer->download = NULL;
   if (transfer->file != NULL) fclose(transfer->file);
   transfer->file = NULL;
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "call.h"
+#include "connections.h"
 #include "gunzip.h"
 #include "retry.h"
 #include "transport.h"
@@ -27,6 +28,9 @@ struct transfer_request {
   size_t max_response_bytes;
   int weight;                   /* HTTP/2's, 1 … 256; 0: its default of 16 */
   bool repeatable;              /* libcurl may repeat it by itself on a fresh connection */
+  struct download *download;    /* where the response's body goes, or NULL */
+  bool looks;                   /* with a download: see download.h */
+  bool is_streamed;             /* how far the body has come is noted, whatever it is */
 };
 
 /* How a response's body comes, by its Content-Encoding. */
@@ -41,6 +45,7 @@ struct transfer {
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
   const struct transport_settings *transport; /* the request's, borrowed until transfer_finish */
+  struct download *download;  /* the request's, borrowed until transfer_finish */
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
   struct buffer reply_headers;
@@ -51,6 +56,15 @@ struct transfer {
   const char *body_failure;   /* what is wrong with the body as it came, or NULL */
   size_t max_response_bytes;
   bool repeatable;
+  struct connections *connections; /* the loop's */
+  struct connection *connection; /* that it was last sent over; one reference, NULL: not known */
+  uint32_t stream;            /* of HTTP/2, that it was last sent on; 0: none */
+  bool is_refused;            /* it is known that the server has not processed it */
+  int refusals;               /* how many of the starts but the last one came to nothing for that reason */
+  long made;                  /* connections, by libcurl, for it */
+  bool is_https;
+  bool has_goodbye;           /* over TLS the server has said that it closes the connection */
+  bool is_stale;              /* it was not sent, as the kept connection has something to read */
   int starts;                 /* how often libcurl began to send it */
   int64_t start_ms;           /* clock_monotonic_ms of the last of these */
   bool *has_started;          /* set to true at each of these: see loop_turn */
@@ -61,8 +75,9 @@ struct transfer {
   bool too_large;
   bool no_memory;
   char file_failure[256];     /* why a file of the body cannot be read, "" if it can; error_text is libcurl's */
-  int64_t progress_ms;        /* of a streamed body: clock_monotonic_ms of the last byte */
+  int64_t progress_ms;        /* of streamed bodies: clock_monotonic_ms of the last byte */
   curl_off_t progress_bytes;
+  curl_off_t uploaded_bytes;  /* of them, those of the request's body */
   char error_text[CURL_ERROR_SIZE];
   char hint_text[256];
 };
@@ -74,7 +89,8 @@ struct transfer_end {
   int status;
   int64_t retry_after_ms; /* -1: not asked for */
   int http_version;       /* 10, 11, 20, 30 */
-  int repetitions;        /* by libcurl itself, on a fresh connection after a kept one turned out dead */
+  int repetitions;        /* at once, on another connection, as a kept one turned out dead or the server had refused it */
+  int refusals;           /* of these, the latter */
   const char *message;
   const char *hint;
 };
@@ -91,6 +107,10 @@ bool transfer_unpack(struct transfer *transfer);
 
 /* Whether some of the response's body has come. */
 bool transfer_has_body(const struct transfer *transfer);
+
+/* Whether it is to be sent at once over another connection, for which it is ready to be added to the multi handle again: it was held back
+   because a kept connection (which libcurl has closed) had something to read, or an HTTP/2 server refused it. */
+bool transfer_starts_anew(struct transfer *transfer, CURLcode result);
 
 /* Says how it ended, by libcurl's result. */
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result);

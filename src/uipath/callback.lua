@@ -4,18 +4,27 @@ local callback = {}
 
 local ngx = rawget(_G, "ngx")
 
--- The functions that are at work, each with the coroutines in which it is.
+-- The functions that are at work, each with the coroutines in which it is. In nginx a coroutine comes with
+-- the request that it runs for: one that ends while the function waits leaves its coroutine here, and nginx
+-- uses the coroutine again.
 local at_work = setmetatable({}, { __mode = "k" })
 -- The functions whose failure has been reported.
 local has_failed = setmetatable({}, { __mode = "k" })
+
+-- What tells this request from others, or true where there is none.
+local function request()
+  if not ngx or not ngx.get_phase then return true end
+  local ok, context = pcall(function() return ngx.ctx end)
+  return ok and context or true
+end
 
 ---@param option function
 ---@return boolean ok
 ---@return any ... its results, or what it raised
 function callback.call(option, ...)
   local here = coroutine.running() or "main"
-  local coroutines = at_work[option] or setmetatable({}, { __mode = "k" })
-  at_work[option], coroutines[here] = coroutines, true
+  local coroutines = at_work[option] or setmetatable({}, { __mode = "kv" })
+  at_work[option], coroutines[here] = coroutines, request()
   local function over(...)
     coroutines[here] = nil
     return ...
@@ -25,9 +34,10 @@ end
 
 ---Whether we are inside the function: it is at work in this coroutine, or in one that waits for this one.
 function callback.is_inside(option)
-  local here = coroutine.running() or "main"
-  for each in pairs(at_work[option] or {}) do
-    if each == here or each == "main" or coroutine.status(each) == "normal" then return true end
+  local here, this_request = coroutine.running() or "main", request()
+  for each, its_request in pairs(at_work[option] or {}) do
+    local is_here = each == here or each == "main" or coroutine.status(each) == "normal"
+    if is_here and its_request == this_request then return true end
   end
   return false
 end

@@ -1,7 +1,9 @@
 -- What the published definitions say of UiPath's endpoints: parameters, scopes, permissions. Loaded when first asked for.
 
 local data = require "uipath.catalogue.data"
+local nearest = require "uipath.catalogue.nearest"
 local paths = require "uipath.catalogue.paths"
+local removed = require "uipath.catalogue.removed"
 local scopes = require "uipath.catalogue.scopes"
 
 local catalogue = {}
@@ -54,6 +56,7 @@ local function parse_row(service, path, line, shared)
     body = words:find "%f[%w]multipart$" and "multipart" or words:find "%f[%w]body$" and "json" or nil,
     _words = words,
   }
+  row.removed, row.instead = removed.find(service, path)
   return setmetatable(row, parameters_metatable)
 end
 
@@ -109,8 +112,45 @@ function catalogue.find(method, path)
   return find_row(method, path)
 end
 
+-- The paths of a service that are still there, without the service.
+local function templates_of(service)
+  local skeleton, found
+  return function()
+    repeat skeleton, found = next(by_service[service], skeleton) until not found or not found[1].removed
+    local path = found and found[1].path
+    return path and (service == "orchestrator_" and path or path:sub(#service + 2)) or nil
+  end
+end
+
+---The path of the catalogue that is one letter away from one that it does not know.
+---@param text string a path or URL
+---@return string? path as client:get takes it
+function catalogue.nearest(text)
+  load_rows()
+  local service, path = paths.split(text)
+  local known = by_service[service] and service or nearest.name(service, by_service)
+  if not known then return nil end
+  local meant
+  if known ~= service then
+    -- Of two mistakes in one path there is no telling what was meant.
+    indices[known] = indices[known] or paths.index(by_service[known])
+    meant = paths.find(indices[known], path) and path:sub(2)
+  else
+    meant = nearest.path(path, templates_of(service))
+  end
+  if not meant or known == "orchestrator_" then return meant end
+  return known .. "/" .. meant
+end
+
 local function failure(message, hint)
   return nil, require("uipath.failure")("usage", message, hint)
+end
+
+-- nil and the error for a path that the catalogue does not know.
+local function not_listed(what, path)
+  local near = catalogue.nearest(path)
+  local hint = near and ("did you mean %s?"):format(near) or "uipath.endpoints(pattern) lists what is"
+  return failure(what .. " is not in the catalogue", hint)
 end
 
 local function check_string(value, what, level)
@@ -127,7 +167,7 @@ end
 
 local function unknown(method, path)
   local found = find_rows(path)
-  if not found then return failure(("%s %s is not in the catalogue"):format(method, path), "uipath.endpoints(pattern) lists what is") end
+  if not found then return not_listed(method .. " " .. path, path) end
   local methods = {}
   for i, row in ipairs(found) do methods[i] = row.method end
   return failure(("%s has no %s in the catalogue"):format(path, method), "it has " .. table.concat(methods, ", "))
@@ -158,12 +198,22 @@ function catalogue.endpoints(pattern)
   return found
 end
 
+-- The calls that the recipe "jobs.run" makes; raises where there is no such recipe.
+local function calls_of(name)
+  local recipes = require "uipath.recipes"
+  local method = recipes.find(name)
+  if method then return method.calls end
+  local internal = require "uipath.internal"
+  error(("unknown recipe '%s'%s"):format(name, internal.suggestion(name, recipes.names())), 3)
+end
+
 ---The least scopes that a script needs which makes these calls, ready to be an option of uipath.connect.
----@param list { [1]: string, [2]: string }[] methods and paths
+---@param list { [1]: string, [2]: string }[]|string methods and paths, or the name of a recipe: "jobs.run"
 ---@return string[]? scopes sorted
 ---@return table err_or_unpublished an error for an unknown endpoint, or one that lets no external application in; else the rows
 ---  whose scopes are not published, which may need more
 function catalogue.scopes_for(list)
+  if type(list) == "string" then list = calls_of(list) end
   if type(list) ~= "table" then error(("the list must be a table, got %s"):format(type(list)), 2) end
   local clauses, unpublished = {}, {}
   for i, each in ipairs(list) do
@@ -186,7 +236,8 @@ local description_metatable = {
   __tostring = function(found)
     local lines = {}
     for _, row in ipairs(found) do
-      lines[#lines + 1] = ("%s %s%s"):format(row.method, row.path, row.scopes and "  " .. row.scopes or "")
+      lines[#lines + 1] = ("%s %s%s%s"):format(row.method, row.path, row.scopes and "  " .. row.scopes or "",
+        row.removed and "  removed " .. row.removed or "")
     end
     return table.concat(lines, "\n")
   end,
@@ -199,7 +250,7 @@ local description_metatable = {
 function catalogue.describe(_, path)
   check_string(path, "the path", 2)
   local found = find_rows(path)
-  if not found then return failure(path .. " is not in the catalogue", "uipath.endpoints(pattern) lists what is") end
+  if not found then return not_listed(path, path) end
   local copy = {}
   for i, row in ipairs(found) do copy[i] = row.parameters and row end
   return setmetatable(copy, description_metatable)

@@ -13,13 +13,17 @@ local function end_of(raised, report)
   if require("uipath").is_error(raised) then return report.failure(raised) end
   local message = tostring(raised)
   if message:find("interrupted!", 1, true) then return report.EXIT.interrupted end
-  report.note((message:gsub("^[^:]*uipath/cli/[^:]*:%d+: ", "")))
+  -- The position is of our own code.
+  message = message:gsub("^[^:]*uipath/cli/[^:]*:%d+: ", ""):gsub("^[^:%s]*luipath:%d+: ", "")
+  report.note(require("uipath.cli.words").of(message))
   return report.EXIT.usage
 end
 
 local function command_of(parsed)
   local lookups = { token = true, can = true, endpoints = true, describe = true, sandbox = true, completion = true }
   if not parsed.command then return require("uipath.repl.prompt").run end
+  if parsed.command == "tests" then return require("uipath.cli.tests").run end
+  if parsed.command == "download" or parsed.command == "upload" then return require("uipath.cli.files")[parsed.command] end
   return lookups[parsed.command] and require("uipath.cli.lookups")[parsed.command] or require("uipath.cli.calls").run
 end
 

@@ -47,6 +47,11 @@ local function hint_of(err, value, scope, folder)
   end
   local allowed = err.status == 405 and err.headers and err.headers.allow
   if allowed and allowed:find "%a" then return "this path takes " .. allowed:sub(1, 100) end
+  if err.status == 404 then
+    local found, hints = pcall(require, "uipath.hints")
+    local hint = found and hints.not_found(err)
+    if hint then return hint end
+  end
   if err.status == 404 and err.body == nil then return "no such path, or no such tenant: case counts" end
 end
 
@@ -57,8 +62,10 @@ end
 ---Fills in what the fields and the body tell. A message is there already unless the status is what came.
 function errors.complete(fields)
   local value, scope, secret, folder, refused = fields._token, fields._scope, fields._secret, fields._folder, fields._refused
+  local query = fields._query
   fields._token, fields._scope, fields._secret, fields._folder, fields._refused = nil, nil, nil, nil, nil
-  redaction.apply(fields, value, secret) -- first: what is cut later must not show a part of a secret
+  fields._query = nil
+  redaction.apply(fields, { value, secret }, query) -- first: what is cut later must not show a part of a secret
   local body, headers = fields.body, fields.headers
   if fields.status and fields.kind ~= "decode" then
     if refused then

@@ -16,12 +16,16 @@ local function give_way(call, err)
   error(err, 0)
 end
 
--- Tells on_event and the token store what has happened. A call is not lost because one of them fails.
-local function tell(call, options)
+-- Tells on_event, the token store and the call's own on_progress what has happened. A call is not lost because one of the first two
+-- fails.
+local function tell(call, options, on_progress)
   local on_event, key = options.on_event, options.token_key
-  if not on_event and not key then return end
+  if not on_event and not key and not on_progress then return end
   for _, event in ipairs(internal.events(call)) do
-    if event.store then
+    if event.progress then
+      local ok, err = pcall(on_progress, event.done, event.total)
+      if not ok then give_way(call, err) end
+    elseif event.store then
       token_store.tend(call, options.token_store, key, event)
     -- The events of calls that on_event itself makes would have no end.
     elseif on_event and not callback.is_inside(on_event) then
@@ -98,13 +102,13 @@ local function step(call, deadline)
 end
 
 -- Waits until the call is done (true), or for some seconds (false), and runs what functions are due.
-local function drive(call, seconds)
+local function drive(call, seconds, on_progress)
   local options = internal.options(call)
   if not options then return true end
   local deadline = seconds and internal.now() + seconds
   while true do
     local state = step(call, deadline)
-    tell(call, options)
+    tell(call, options, on_progress)
     if state == "done" then
       if options.token_key then token_store.finish(call) end
       return true
@@ -114,8 +118,8 @@ local function drive(call, seconds)
   end
 end
 
-local function finish(call)
-  drive(call)
+local function finish(call, on_progress)
+  drive(call, nil, on_progress)
   return internal.results(call)
 end
 
@@ -144,4 +148,5 @@ function call_methods:done()
   return drive(self, 0)
 end
 
-return { client_methods = methods, call_methods = call_methods }
+-- finish: for uipath.files, whose calls are all waited for here.
+return { client_methods = methods, call_methods = call_methods, finish = finish }

@@ -67,6 +67,20 @@ function hints.forbidden(err, value, scope)
   return table.concat(parts, "; ")
 end
 
+---What may be wrong with a path that is not there.
+---@param err table the error's fields: method, url
+---@return string? nil: the catalogue knows the path, and nothing against it
+function hints.not_found(err)
+  if not err.url then return nil end
+  local row = catalogue.find(err.method or "GET", err.url) or (catalogue.describe(nil, err.url) or {})[1]
+  if row and row.removed then
+    local removal = ("it was removed from Automation Cloud %s %s"):format(#row.removed > 7 and "on" or "in", row.removed)
+    return row.instead and ("%s; instead there is %s"):format(removal, row.instead) or removal
+  end
+  local near = not row and catalogue.nearest(err.url)
+  return near and ("there is no such path: did you mean %s?"):format(near) or nil
+end
+
 local FOLDER_HEADERS = {
   ["x-uipath-organizationunitid"] = "the id %s", ["x-uipath-folderkey"] = "the key %s",
   ["x-uipath-folderpath"] = 'the path "%s"', ["x-uipath-folderpath-encoded"] = 'the path "%s"',

@@ -1,10 +1,13 @@
 -- Waiting in nginx's Lua: the worker goes on serving meanwhile.
 --
--- The engine has a unix socket of its own (src/engine/notify.h) and says on it when a call is ready: a cosocket waits for that. Where no
--- connection is to be had the call is looked at from time to time. A request or light thread that is ended while it waits takes its
--- cosocket along, by which the engine knows that nobody wants the call any more.
+-- The engine has a unix socket of its own (src/engine/notify.h) and says on it when a call is
+-- ready: a cosocket waits for that, or one cosocket for all where many wait
+-- (uipath.nginx.subscription). Where no connection is to be had the call is looked at from time to
+-- time. A request or light thread that is ended while it waits takes its cosocket along, by which
+-- the engine knows that nobody wants the call any more.
 
 local internal = require "uipath.internal"
+local subscription = require "uipath.nginx.subscription"
 
 local nginx = {}
 
@@ -41,7 +44,7 @@ local function warn(phase, why)
   log(LEVELS[phase] or ngx.ERR, "uipath: a call in the phase ", phase, " blocks the worker until it is done: ", why)
 end
 
--- Whether others can go on while the running coroutine waits; if not, the error log says so.
+-- The phase, if others can go on while the running coroutine waits; if not, the error log says so.
 local function can_yield()
   local phase = get_phase()
   if not YIELDING[phase] then
@@ -53,7 +56,7 @@ local function can_yield()
     warn(phase, "it was made within a C function that cannot be left (require, table.sort, string.gsub, …)")
     return false
   end
-  return true
+  return phase
 end
 
 ---Sleeps while others go on; false, at once, where that cannot be.
@@ -68,6 +71,7 @@ end
 -- Waits by a cosocket. Gives the call's state, or nil where that cannot be had.
 local function await_notice(call, seconds)
   local address, number = internal.notify(call)
+  if address then subscription.consider(address) end
   if not number then return address and internal.state(call) end
   local milliseconds = seconds and math.min(math.ceil(seconds * 1000), LONGEST_MS - GRACE_MS) or 0
   local socket = tcp()
@@ -105,8 +109,10 @@ function nginx.await(call, seconds)
   local state = internal.state(call)
   if state ~= "waiting" then return state end
   if seconds and seconds <= 0 then return "timeout" end
-  if not can_yield() then return internal.step(call, seconds) end
-  return await_notice(call, seconds) or poll(call, seconds)
+  local phase = can_yield()
+  if not phase then return internal.step(call, seconds) end
+  return subscription.await(call, seconds, phase) or await_notice(call, seconds)
+    or poll(call, seconds)
 end
 
 -- Ends a light thread with those that it has begun, and the calls of all of them. nginx lets only the parent kill a thread: one that a

@@ -1,12 +1,19 @@
 -- Whole collections: client:each, pages, collect and count.
 --
--- A walk asks for its first page alone, as most lists have no second one; what comes tells how to go on (the reply's envelope, its
--- count, its links). From then on pages are under way ahead of the one that is read. Everything is done with client:get,
--- client:start and call:wait, so that a walk waits wherever these know how to.
+-- A walk asks for its first page alone, as most lists have no second one, unless its own options say
+-- otherwise; what comes tells how to go on (the reply's envelope, its count, its links). From then on
+-- pages are under way ahead of the one that is read. Everything is done with client:get, client:start
+-- and call:wait, so that a walk waits wherever these know how to.
 
 local internal = require "uipath.internal"
 local uipath = require "uipath"
 local envelope = require "uipath.envelope"
+local heap = require "uipath.paging.heap"
+local keys = require "uipath.paging.keys"
+local links = require "uipath.paging.links"
+local options = require "uipath.paging.options"
+local refusal = require "uipath.paging.refusal"
+local service = require "uipath.paging.service"
 
 local paging = {}
 
@@ -17,71 +24,10 @@ local DEFAULT_WEIGHT = 16
 -- A server that sends so many pages without a row, one linking to the next, is not going to send any.
 local MOST_EMPTY_PAGES = 1000
 
--- ---------------------------------------------------------------------------
--- Services and their parameters
--- ---------------------------------------------------------------------------
-
--- The parameters of each kind of list, and the most rows of a page that it allows.
-local ODATA = { offset = "skip", size = "top", cap = 1000, counts = true }
-local QUEUE_ITEMS = { offset = "skip", size = "top", cap = 100, counts = true }
-local ORCHESTRATOR = { offset = "skip", size = "take", cap = 1000, in_query = true }
-local FILES = { size = "takeHint", token = "continuationToken", cap = 1000, in_query = true }
--- Test Manager and Identity; services of which nothing is known get the same careful treatment.
-local OTHERS = { offset = "skip", size = "top", cap = 100 }
-
-local function service_of(url, is_odata)
-  local path = url:match("^[^?]*")
-  if is_odata then return path:find("/odata/QueueItems/?$") and QUEUE_ITEMS or ODATA end
-  if path:find("/api/Buckets/[^/]+/ListFiles/?$") then return FILES end
-  -- A first segment that ends in _ names a service; what is left is Orchestrator's.
-  local service = path:match("/(%w+_)/")
-  if service == "orchestrator_" or (not service and path:find("/api/")) then return ORCHESTRATOR end
-  return OTHERS
-end
-
--- ---------------------------------------------------------------------------
--- Options
--- ---------------------------------------------------------------------------
-
--- What is not passed on as it is.
-local OWN = { page_size = true, limit = true, top = true, skip = true, prefetch = true, by = true, on_progress = true, count = true }
-
--- The option's value, if it is a whole number from `least`.
-local function whole_number(options, name, least)
-  local value = options[name]
-  if value == nil then return nil end
-  if type(value) ~= "number" or value < least or value ~= math.floor(value) or value > 2 ^ 53 then
-    internal.raise(("%s must be a whole number from %d"):format(name, least))
-  end
-  return math.tointeger and math.tointeger(value) or value -- luacheck: ignore 143
-end
-
--- Whether the list or string of properties names this one, or all.
-local function selects(list, name)
-  for _, part in ipairs(type(list) == "table" and list or { list }) do
-    for word in tostring(part):gmatch("[^,%s]+") do
-      if word == name or word == "*" then return true end
-    end
-  end
-  return false
-end
-
-local function check_by(walk, options)
-  local by = options.by
-  if by == nil then return end
-  if type(by) ~= "string" or not by:find("^[%a_][%w_]*$") then internal.raise("by must be the name of a property, such as \"Id\"") end
-  if not walk.service.counts then internal.raise("by is for the lists of Orchestrator's odata/… alone") end
-  if options.orderby ~= nil then internal.raise("by and orderby exclude each other: by is the order") end
-  if options.skip ~= nil then internal.raise("by and skip exclude each other") end
-  if options.select ~= nil and not selects(options.select, by) then internal.raise(("by: select must contain '%s'"):format(by)) end
-  walk.by, walk.filter = by, options.filter
-  -- Put into parentheses later, and so needed as text.
-  if type(walk.filter) == "table" then
-    local ok, text = pcall(uipath.odata.filter, (table.unpack or unpack)(walk.filter, 1, #walk.filter)) -- luacheck: ignore 113 143
-    if not ok then internal.raise(text) end
-    walk.filter = text
-  end
-end
+-- Where it is not links that lead on but a count, which rows that have gone make too high, so many pages in succession are enough.
+local MOST_EMPTY_COUNTED = 50
+-- So often is a service heeded that refuses a page's size and names another.
+local MOST_REFUSALS = 3
 
 -- Calls one of the client's methods that may raise the user's mistakes, with the user's position.
 local function attempt(method, ...)
@@ -97,79 +43,58 @@ end
 local Walk = {}
 Walk.__index = Walk
 
--- A walk through all rows of the path. Raises the caller's mistakes.
-local function new_walk(client, path, options)
-  local url, is_odata = attempt(internal.address, client, path, options)
-  options = options or {}
-  local walk = setmetatable({ client = client, path = path, options = {}, queue = {}, first = 1, last = 0, delivered = 0 }, Walk)
-  walk.service = service_of(url or "", is_odata)
-  for name, value in pairs(options) do
-    if not OWN[name] then walk.options[name] = value end
-  end
-  local query = type(options.query) == "table" and options.query or {}
-  if walk.service.in_query then
-    walk.query = {}
-    for name, value in pairs(query) do walk.query[name] = value end
-  end
-  local limit, top = whole_number(options, "limit", 0), whole_number(options, "top", 0)
-  if limit and top then internal.raise("limit and top mean the same here: give one of them") end
-  walk.limit = limit or top or math.huge
-  walk.start = whole_number(options, "skip", 0) or 0
-  walk.size = math.min(whole_number(options, "page_size", 1) or walk.service.cap, walk.service.cap)
-  walk.prefetch = whole_number(options, "prefetch", 1) or internal.prefetch(client)
-  walk.on_progress = options.on_progress
-  if walk.on_progress ~= nil and type(walk.on_progress) ~= "function" then internal.raise("on_progress must be a function") end
-  if options.count ~= nil and type(options.count) ~= "boolean" then internal.raise("count must be true or false") end
-  walk.counts = walk.service.counts and options.count ~= false
-  if not walk.service.counts then walk.options.count = options.count end
-  for _, name in ipairs { walk.service.size, walk.service.offset, walk.service.token } do
-    local with_dollar = "$" .. name
-    if internal.has_parameter(url or "", name) or internal.has_parameter(url or "", with_dollar) or options[with_dollar] ~= nil
-      or query[name] ~= nil or query[with_dollar] ~= nil then
-      internal.raise(("'%s' is the walk's own: give limit, page_size and skip instead"):format(name))
-    end
-  end
-  if walk.service.token and options.skip then internal.raise("skip is not for lists that are paged by continuationToken") end
-  check_by(walk, options)
+-- A walk through all rows of the path. Raises the caller's mistakes, all of them: none is left for a later page.
+local function new_walk(client, path, given)
+  local url, is_odata = attempt(internal.address, client, path, given)
+  local kind = service.of(url or "", is_odata)
+  local walk = setmetatable(options.read(kind, path, given), Walk)
+  walk.client, walk.service, walk.queue, walk.first, walk.last, walk.delivered = client, kind, {}, 1, 0, 0
+  walk.expects_pages = walk.prefetch ~= nil
+  walk.prefetch = walk.prefetch or internal.prefetch(client)
   walk.next_offset, walk.limit_end = walk.start, walk.start + walk.limit
+  walk:check()
   return walk
+end
+
+-- Raises what any request of the walk would raise for what the caller gave.
+function Walk:check()
+  if self.by then self.beyond = self.by .. " gt 0" end
+  if self.service.token then self.token = "token" end
+  attempt(internal.check, self.client, self.path, self:options_for(self.start + self.size, self.size))
+  self.beyond, self.token = nil, nil
 end
 
 -- The options of the request for so many rows.
 function Walk:options_for(offset, rows)
-  local options, service = {}, self.service
-  for name, value in pairs(self.options) do options[name] = value end
-  local parameters = options
-  if service.in_query then
+  local asked, kind = {}, self.service
+  for name, value in pairs(self.options) do asked[name] = value end
+  local parameters = asked
+  if kind.in_query and (asked.query == nil or type(asked.query) == "table") then
     parameters = {}
-    for name, value in pairs(self.query) do parameters[name] = value end
-    options.query = parameters
+    for name, value in pairs(asked.query or {}) do parameters[name] = value end
+    asked.query = parameters
   end
-  parameters[service.size] = rows
-  if service.token then
-    parameters[service.token] = self.token
+  parameters[kind.size] = rows
+  if kind.token then
+    parameters[kind.token] = self.token
   elseif self.by then
-    options.orderby = self.by
-    options.filter = self.filter
-    if self.last_key ~= nil then
-      local beyond = uipath.odata.filter(self.by .. " gt ?", self.last_key)
-      options.filter = self.filter and ("(%s) and %s"):format(self.filter, beyond) or beyond
-    end
-  elseif offset > 0 then
-    parameters[service.offset] = offset
+    asked.orderby, asked.filter = self.by, self.filter
+    if self.beyond then asked.filter = self.filter and ("(%s) and %s"):format(self.filter, self.beyond) or self.beyond end
+  elseif kind.offset and offset > 0 then
+    parameters[kind.offset] = offset
   end
   -- By key each page counts what is left; else the first tells it for all.
-  if self.counts and (self.by or not self.pages) then options.count = true end
-  return options
+  if self.counts and (self.by or not self.pages) then asked.count = true end
+  return asked
 end
 
 -- Puts a request for rows from an offset under way, at the end of the queue (at its front: as the next to be read).
 function Walk:send(offset, rows, at_front)
   local slot = { offset = offset, asked = rows }
-  local options = self:options_for(offset, rows)
+  local asked = self:options_for(offset, rows)
   self.sent = (self.sent or 0) + 1
-  options[internal.weight] = DEFAULT_WEIGHT - self.sent % DEFAULT_WEIGHT
-  slot.call = attempt(self.client.start, self.client, "GET", self.path, options)
+  asked[internal.weight] = DEFAULT_WEIGHT - self.sent % DEFAULT_WEIGHT
+  slot.call = attempt(self.client.start, self.client, "GET", self.path, asked)
   if at_front then
     self.first = self.first - 1
     self.queue[self.first] = slot
@@ -222,7 +147,7 @@ end
 
 -- Has pages under way ahead: as many as are wanted, and one while it is not known whether there are more.
 function Walk:fetch_ahead()
-  if self.over or self.link or self.by or self.service.token then return end
+  if self.over or self.link or self.by or not self.service.offset then return end
   local most = self.probing and 1 or self.prefetch
   local finish = self:finish()
   while self.last - self.first + 1 < most and self.next_offset < finish do
@@ -233,8 +158,26 @@ function Walk:fetch_ahead()
   end
 end
 
+-- The options of the request that follows a link: its query is the server's.
+function Walk:link_options()
+  local asked = {}
+  for _, name in ipairs { "folder", "headers", "timeout", "max_attempts", "level" } do asked[name] = self.options[name] end
+  return asked
+end
+
+-- After a refusal of so many rows a page that names how many there may be: has the page asked for again with that. false: it was none.
+function Walk:ask_for_less(slot, err)
+  self.refusals = (self.refusals or 0) + 1
+  local cap = not self.link and self.refusals <= MOST_REFUSALS and refusal.cap(err, slot.asked)
+  if not cap then return false end
+  self:cancel()
+  self.size, self.next_offset = cap, slot.offset
+  return true
+end
+
 -- Sends the request whose page is to be read next, unless that is under way, and gives its slot and results.
 function Walk:receive()
+  if not self.keeps_rows then heap.clear(self) end
   if self.first <= self.last then
     local slot = self.queue[self.first]
     self.queue[self.first] = nil
@@ -245,9 +188,7 @@ function Walk:receive()
   end
   if self.link then
     local slot = { offset = self.chain.offset, asked = self.chain.asked }
-    local options = {}
-    for _, name in ipairs { "folder", "headers", "timeout", "max_attempts", "level" } do options[name] = self.options[name] end
-    return slot, attempt(self.client.get, self.client, self.link, options)
+    return slot, attempt(self.client.get, self.client, self.link, self:link_options())
   end
   local slot = { offset = self.next_offset, asked = math.min(self.size, self.limit - self.delivered) }
   self.next_offset = slot.offset + slot.asked
@@ -281,8 +222,10 @@ end
 
 -- A page with a link to the next: the server pages by its own rules, and knows best.
 function Walk:follow(slot, link)
-  local url = internal.resolve(slot.url, link)
-  if not url then return self:complain_later(slot, "the nextLink is no URL") end
+  local url = links.resolve(slot.url, link)
+  if not url or not pcall(internal.check, self.client, url, self:link_options()) then
+    return self:complain_later(slot, "the nextLink is no URL")
+  end
   if self.link and self.previous and envelope.holds(slot.rows, self.previous, 1) then
     self:complain(slot, "the nextLink leads to the same page again, after %d rows", self.delivered)
   end
@@ -290,7 +233,7 @@ function Walk:follow(slot, link)
   if not self:is_new(slot, url, "nextLink") then return end
   if not self.link then
     self:cancel()
-    self.chain = { offset = slot.offset, asked = slot.asked, rows = 0 }
+    self.chain = { offset = slot.offset, asked = slot.asked, rows = 0, mark = envelope.mark(slot.rows) }
   end
   self.chain.rows = self.chain.rows + #slot.rows
   self.link = url
@@ -304,8 +247,8 @@ function Walk:end_chain(slot)
   self.next_offset = chain.offset + rows
   if self.next_offset >= self:finish() or rows == 0 then return self:stop() end
   if not self.counted_end and rows < chain.asked then return self:stop() end
-  -- More than the count said may be there, but has not been asked for.
-  if #slot.rows == 0 then self:stop() end
+  -- By offset from here on; a server that knows no offset sends the chain's first page.
+  self.previous = chain.mark
 end
 
 function Walk:continue_by_token(slot, token)
@@ -317,20 +260,19 @@ end
 function Walk:continue_by_key(slot, total)
   local rows = slot.rows
   local number = #rows
-  if number == 0 or (total and total <= number) then return self:stop() end
-  local key = rows[number][self.by]
-  if key == nil or key == uipath.null then return self:complain_later(slot, "by: a row has no %s", self.by) end
-  local last = self.last_value
-  local is_greater = last == nil or key ~= last
-  if type(key) == "number" and type(last) == "number" then is_greater = key > last end
-  if not is_greater then self:complain(slot, "by: the rows are not in the order of %s", self.by) end
-  self.last_value, self.last_key = key, key -- as the server sent it, and as a filter says it
-  -- Text stays text, but for what OData writes without quotes.
-  if type(key) == "string" then
-    local ok, marked = pcall(uipath.odata.guid, key)
-    if not ok and key:find("^%d%d%d%d%-%d%d%-%d%dT") then ok, marked = pcall(uipath.odata.date, key) end
-    if ok then self.last_key = marked end
+  if number == 0 then
+    if total and total > 0 then self:complain(slot, "the server counts %.0f rows, and sends none", total) end
+    return self:stop()
   end
+  -- A full page may be all that the count is of.
+  if total and total <= number and number < slot.asked then return self:stop() end
+  local key = type(rows[number]) == "table" and rows[number][self.by]
+  if not key or key == uipath.null then return self:complain_later(slot, "by: a row has no %s", self.by) end
+  if self.last_value ~= nil and not keys.is_beyond(key, self.last_value) then
+    self:complain(slot, "by: the rows are not in the order of %s", self.by)
+  end
+  self.last_value, self.beyond = key, keys.beyond(self.by, key, rows)
+  if not self.beyond then self:complain_later(slot, "by: no filter can say what is beyond this %s", self.by) end
 end
 
 -- By offset. The number of rows received may be less than was asked for: because the server allows no more, because a set that
@@ -339,15 +281,15 @@ function Walk:continue_by_offset(slot)
   local received, next_offset = #slot.rows, slot.offset + #slot.rows
   if self.previous and envelope.holds(slot.rows, self.previous, self.counted_end and 1 or received) then
     -- A service that knows no offset sends the same again: all there is, if that was less than it could have been.
-    if self.counted_end or not self.was_short then
+    if self.counted_end or not self.was_short or slot.more then
       self:complain(slot, "the server sends the same page for every offset, after %d rows", self.delivered)
     end
     slot.rows = {}
     return self:stop()
   end
   self:remember(slot)
-  self.was_short = received < slot.asked
-  if self.counted_end and next_offset > self.counted_end then
+  self.was_short = received ~= slot.asked -- or longer: a server that heeds no limit sends all there is
+  if self.counted_end and (next_offset > self.counted_end or (slot.more and next_offset == self.counted_end)) then
     -- There is more than was counted, on a page that may be short for being capped; how much, an empty page will tell.
     self.counted_end, self.miscounted = nil, true
   end
@@ -355,10 +297,21 @@ function Walk:continue_by_offset(slot)
     if self.first > self.last or self.queue[self.first].offset >= self:finish() then return self:stop() end
     return
   end
+  self.empty_pages = received == 0 and (self.empty_pages or 0) + 1 or 0
   if received == 0 then
+    if slot.more then self:complain(slot, "the server says that there are more rows, and sends none") end
     if not self.counted_end or self.pages == 1 then return self:stop() end
-    -- Rows have gone since they were counted; those of the pages behind are still due.
-    if self.first > self.last and self.next_offset >= self.counted_end then self:stop() end
+    if self.empty_pages > MOST_EMPTY_COUNTED then
+      self:complain(slot, "the server counts %.0f rows, and sends %d pages without any", self.counted_end, self.empty_pages)
+    end
+    -- Rows have gone since they were counted; those of the pages behind are still due. Even where a page's rows are deleted as they come,
+    -- half of all are seen.
+    if self.first > self.last and self.next_offset >= self.counted_end then
+      if self.delivered * 2 < self:finish() - self.start then
+        self:complain(slot, "the server counts %.0f rows, and sends no more than %d", self.counted_end, self.delivered)
+      end
+      self:stop()
+    end
     return
   end
   if received > slot.asked then
@@ -380,18 +333,25 @@ function Walk:continue_by_offset(slot)
   end
 end
 
+-- Whether a total may be the number of rows of its own page, so that there may be more: services differ.
+function Walk:is_of_the_page(slot, total, number)
+  if number == 0 or total ~= number then return false end
+  return number >= slot.asked or not self.service.sure
+end
+
 -- Reads a reply: gives its rows, and has the next ones fetched.
 function Walk:read(slot, value, response)
-  local page = envelope.read(value)
+  local page = envelope.read_any(value, self.member)
   slot.url = response.url
   if not page then self:complain(slot, "the reply is no list of rows: %s", envelope.describe(value)) end
-  slot.rows = page.rows
+  slot.rows, slot.more, self.member = page.rows, page.more, page.member
   self.pages = (self.pages or 0) + 1
   local number = #page.rows
   if self.pages == 1 and not self.by then
+    if page.total and self:is_of_the_page(slot, page.total, number) then page.total = nil end
     if page.total then self.counted_end = page.total end
     if page.total and number == 0 and not page.link and page.total > slot.offset and slot.asked > 0 then
-      self:complain(slot, "the server counts %d rows, and sends none", page.total)
+      self:complain(slot, "the server counts %.0f rows, and sends none", page.total)
     end
     if page.total then self.total = math.max(0, math.min(self.limit, page.total - self.start)) end
   elseif self.pages == 1 and page.total then
@@ -409,31 +369,39 @@ function Walk:read(slot, value, response)
     self:end_chain(slot)
   elseif self.service.token or page.token then
     self:continue_by_token(slot, page.token)
+  elseif not self.service.offset then
+    self:stop()
   else
     self:continue_by_offset(slot)
   end
   return slot.rows
 end
 
+function Walk:tell_progress()
+  if not self.on_progress then return end
+  local ok, err = pcall(self.on_progress, self.delivered, self.total)
+  if ok then return end
+  self:stop()
+  error(err, 0)
+end
+
 -- The rows of the next page that has any; nil at the end.
 function Walk:next_rows()
   if self.limit == 0 then self.over = true end
   -- Where more than a page is wanted, the first need not be awaited to know that.
-  if not self.pages and self.limit < math.huge and self.limit > self.size then self:fetch_ahead() end
+  local expects_pages = self.expects_pages or self.limit < math.huge
+  if not self.pages and expects_pages and self.limit > self.size then self:fetch_ahead() end
   while not self.over do
     local slot, value, response = self:receive()
-    if value == nil then self:fail(response) end
-    local rows = self:read(slot, value, response)
-    self.delivered = self.delivered + #rows
-    self:fetch_ahead()
-    if self.on_progress then
-      local ok, err = pcall(self.on_progress, self.delivered, self.total)
-      if not ok then
-        self:stop()
-        error(err, 0)
-      end
+    if value ~= nil then
+      local rows = self:read(slot, value, response)
+      self.delivered = self.delivered + #rows
+      self:fetch_ahead()
+      self:tell_progress()
+      if #rows > 0 then return rows end
+    elseif not self:ask_for_less(slot, response) then
+      self:fail(response)
     end
-    if #rows > 0 then return rows end
   end
   if self.pending_error then
     local err = self.pending_error
@@ -455,10 +423,10 @@ end
 
 ---Iterates all rows of a list: `for row, index in client:each "odata/Jobs" do`. Raises error objects.
 ---@param path string
----@param options? uipath.PagingOptions
+---@param given? uipath.PagingOptions
 ---@return fun(): table?, integer?
-function paging:each(path, options)
-  local walk = new_walk(self, path, options)
+function paging:each(path, given)
+  local walk = new_walk(self, path, given)
   local rows, index, before, number = nil, 0, 0, 0
   local function next_row()
     index = index + 1
@@ -478,10 +446,10 @@ end
 
 ---Iterates the pages of a list: `for rows, page in client:pages "odata/Jobs" do`; page is its number. Raises error objects.
 ---@param path string
----@param options? uipath.PagingOptions
+---@param given? uipath.PagingOptions
 ---@return fun(): table[]?, integer?
-function paging:pages(path, options)
-  local walk = new_walk(self, path, options)
+function paging:pages(path, given)
+  local walk = new_walk(self, path, given)
   local page = 0
   local function next_page()
     local rows = walk:next_rows()
@@ -502,11 +470,12 @@ end
 
 ---All rows of a list.
 ---@param path string
----@param options? uipath.PagingOptions
+---@param given? uipath.PagingOptions
 ---@return table[]? rows
 ---@return uipath.Error? err
-function paging:collect(path, options)
-  local walk = new_walk(self, path, options)
+function paging:collect(path, given)
+  local walk = new_walk(self, path, given)
+  walk.keeps_rows = true
   return protect(function()
     local all, number = uipath.array {}, 0
     for rows in walk.next_rows, walk do
@@ -519,28 +488,30 @@ end
 
 -- The first page with as few rows as the service allows; nil where it counts none.
 local function count_by_page(walk)
-  local service = walk.service
-  if walk.by or service.token or (service.counts and not walk.counts) then return nil end
-  local options = walk:options_for(0, service.counts and 0 or 1)
-  if service.counts then options.select, options.expand, options.orderby = nil, nil, nil end
-  local value, response = attempt(walk.client.get, walk.client, walk.path, options)
+  local counts = walk.service.counts
+  if walk.by or not walk.service.offset or (counts and not walk.counts) then return nil end
+  local asked = walk:options_for(0, counts and 0 or 1)
+  if counts then asked.select, asked.expand, asked.orderby = nil, nil, nil end
+  local value, response = attempt(walk.client.get, walk.client, walk.path, asked)
   -- Where no rows at all cannot be asked for, one can.
-  if value == nil and response.kind == "request" and service.counts then
-    options.top = 1
-    value, response = attempt(walk.client.get, walk.client, walk.path, options)
+  if value == nil and response.kind == "request" and counts then
+    asked.top = 1
+    value, response = attempt(walk.client.get, walk.client, walk.path, asked)
   end
   if value == nil then walk:fail(response) end
-  local page = envelope.read(value)
-  return page and page.total
+  local page = envelope.read_any(value)
+  -- A total that may be of this page says nothing of the others.
+  if not page or (page.total and #page.rows > 0 and page.total <= #page.rows) then return nil end
+  return page.total
 end
 
 ---The number of rows that each would go through, without fetching them where the service can count.
 ---@param path string
----@param options? uipath.PagingOptions
+---@param given? uipath.PagingOptions
 ---@return integer? count
 ---@return uipath.Error? err
-function paging:count(path, options)
-  local walk = new_walk(self, path, options)
+function paging:count(path, given)
+  local walk = new_walk(self, path, given)
   return protect(function()
     local total = count_by_page(walk)
     if total then return math.max(0, math.min(walk.limit, total - walk.start)) end

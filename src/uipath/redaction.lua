@@ -103,15 +103,32 @@ local function walk(value, secrets, seen, is_about_fields)
   return value
 end
 
+-- A signature is longer than the other values of an address's query.
+local SHORTEST_SIGNATURE = 16
+
+-- The values in the query of an access object's address that may be its signature: a storage quotes it
+-- when it refuses one.
+local function add_signatures(secrets, query)
+  for value in query:gmatch "=([^&]+)" do
+    if #value >= SHORTEST_SIGNATURE then
+      secrets[#secrets + 1] = value
+      secrets[#secrets + 1] = (value:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+    end
+  end
+  if #query >= SHORTEST_SIGNATURE then secrets[#secrets + 1] = query end
+end
+
 ---Takes all secrets out of the fields of an error, in place.
 ---@param fields table
----@param ... string? secrets that the caller knows
-function redaction.apply(fields, ...)
+---@param known { [integer]: string? } two secrets that the caller knows, or not
+---@param query? string of an address that is a secret
+function redaction.apply(fields, known, query)
   local secrets = {}
-  for index = 1, select("#", ...) do
-    local secret = select(index, ...)
+  for index = 1, 2 do
+    local secret = known[index]
     if secret and #secret >= SHORTEST_SECRET then secrets[#secrets + 1] = secret end
   end
+  if query then add_signatures(secrets, query) end
   walk(fields, secrets, {})
 end
 

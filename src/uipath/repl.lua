@@ -13,7 +13,7 @@ local plain_print = print
 function repl.print(...)
   local has_table = false
   for i = 1, select("#", ...) do has_table = has_table or type((select(i, ...))) == "table" end
-  if not has_table then return plain_print(...) end
+  if not has_table then return show.print(plain_print, ...) end
   show.results(function(text) io.stdout:write(text) end, select("#", ...), ...)
 end
 

@@ -35,6 +35,7 @@ local FIRST_PORT, LAST_PORT = 10240, 32767
 ---@field options table  goes into `uipath.connect`
 ---@field base_url string  of the tenant: https with `tls = true`, http otherwise
 ---@field http_url string  of the tenant by plain http
+---@field storage_url string  of the host that keeps the files of buckets and exports
 ---@field fault_url string  of the port that misbehaves and of `/control`
 ---@field ca_file? string  certificate of the authority that vouches for the server, with `tls`
 ---@field wrong_host_url? string  of a server whose certificate names another host, with `tls`

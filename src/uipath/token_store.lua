@@ -2,8 +2,9 @@
 -- was refused. The engine asks and tells; this is the owner's side.
 --
 -- A store has load(key), save(key, token, expires_at) and drop(key, token). One that also has lock(key, seconds), which gives true to one
--- caller at a time, and unlock(key) makes many processes that start at once fetch one token: who has the lock fetches, the others look
--- again. A lock is never held for longer than its seconds, should its holder be killed.
+-- caller at a time, and unlock(key), which takes away that caller's lock and no other's, makes many processes that start at once fetch one
+-- token: who has the lock fetches, the others look again. A holder that is killed leaves its lock for its seconds, and others do not wait
+-- for that: a request of nginx whose client hangs up is such a holder.
 
 local callback = require "uipath.callback"
 local internal = require "uipath.internal"
@@ -15,6 +16,8 @@ local sleep = in_nginx and require("uipath.nginx").sleep or function() return fa
 local token_store = {}
 
 local LOCK_SECONDS = 30
+-- A token is fetched within this time, or whoever waits for it fetches one as well.
+local LONGEST_WAIT = 2
 local FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 
 -- The calls whose owner has locked the store until the token is there, each with its store and key.
@@ -72,6 +75,7 @@ function token_store.answer(call, store, key)
   end
   local pause = FIRST_PAUSE
   local has_lock = false
+  local began = internal.now()
   while true do
     local problem, token, seconds = look(call, store, key)
     if problem then
@@ -87,7 +91,7 @@ function token_store.answer(call, store, key)
     has_lock = lock(call, store, key)
     -- With the lock it is looked once more: who had it before may have saved since. Without it there is a token soon, if one can wait.
     if not has_lock then
-      if not sleep(pause) then break end
+      if internal.now() - began >= LONGEST_WAIT or not sleep(pause) then break end
       pause = math.min(pause * 2, LONGEST_PAUSE)
       if internal.state(call) ~= "asking" then return end
     end

@@ -27,7 +27,10 @@ local function body_of(text)
   return uipath.file(name, { content_type = name:find "%.json$" and "application/json" or nil })
 end
 
-local function map_of(pairs_of_strings, option)
+---A table of the pairs that an option was given.
+---@param pairs_of_strings string[][]
+---@param option string for the message where one is there twice
+function calls.map_of(pairs_of_strings, option)
   local map = {}
   for _, each in ipairs(pairs_of_strings) do
     if map[each[1]] then report.usage(("%s: %s is there twice"):format(option, each[1])) end
@@ -36,9 +39,16 @@ local function map_of(pairs_of_strings, option)
   return next(map) and map or nil
 end
 
+-- What is for one form of the command alone must not be lost in silence in the others.
+local function check_options(parsed)
+  if not parsed.all and parsed.page_size then report.usage "--page-size is for --all" end
+  if not parsed.all and parsed.by then report.usage "--by is for --all" end
+  if parsed.guard and parsed.output ~= "csv" then report.usage "--guard is for --output csv" end
+end
+
 local function call_options(parsed)
   local options = {
-    query = map_of(parsed.query, "--query"), headers = map_of(parsed.header, "--header"), level = parsed.level,
+    query = calls.map_of(parsed.query, "--query"), headers = calls.map_of(parsed.header, "--header"), level = parsed.level,
     max_attempts = parsed.max_attempts, idempotent = parsed.idempotent, body = body_of(parsed.body), count = parsed.count,
   }
   for _, name in ipairs { "filter", "select", "expand", "orderby", "top", "skip", "search", "apply" } do
@@ -48,7 +58,7 @@ local function call_options(parsed)
 end
 
 local function writer_of(parsed)
-  return report.writer(parsed.output, { select = parsed.select })
+  return report.writer(parsed.output, { select = parsed.select, guard = parsed.guard })
 end
 
 -- One more row than is wanted is asked for: if it comes, there are more.
@@ -82,7 +92,7 @@ local function write_reply(value, parsed, limit)
   if value == true then return end -- no body
   local rows, more, total = values.rows(value)
   if type(value) == "string" then
-    report.write(value)
+    report.text(value)
   elseif not rows then
     writer_of(parsed).value(value)
   else
@@ -121,6 +131,7 @@ end
 ---@param parsed table
 ---@return integer exit_code
 function calls.run(parsed)
+  check_options(parsed)
   local client = connection.open(parsed)
   local options = call_options(parsed)
   if parsed.all then return walk(client, parsed, options) end
@@ -129,7 +140,7 @@ function calls.run(parsed)
   if not ok then error(value, 0) end
   if value == nil then return report.failure(response) end
   write_reply(value, parsed, limit)
-  if response.hint then report.note(response.hint) end
+  if response.hint then report.note(require("uipath.cli.words").of(response.hint)) end
   return 0
 end
 

@@ -20,10 +20,8 @@ function lookups.token(parsed)
   end
   local token, err = client:token()
   if not token then return report.failure(err) end
-  if not report.is_faithful(parsed.output) then
-    token.scopes = table.concat(token.scopes, " ")
-    token.expires_at = token.expires_at and os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(token.expires_at))
-  end
+  token = require("uipath.output.dates").of_token(token)
+  if not report.is_faithful(parsed.output) and parsed.output ~= "jsonl" then token.scopes = table.concat(token.scopes, " ") end
   write_value(parsed, token)
   return 0
 end
@@ -37,15 +35,18 @@ end
 
 -- A row without what only scripts want.
 local function short(row)
-  return { method = row.method, path = row.path, scopes = row.scopes, permissions = row.permissions }
+  return { method = row.method, path = row.path, scopes = row.scopes, permissions = row.permissions, removed = row.removed }
 end
 
 function lookups.endpoints(parsed)
   local rows = uipath.endpoints(parsed.pattern)
   if #rows == 0 then return report.failure("no endpoint of the catalogue matches " .. parsed.pattern) end
-  local shown = {}
-  for i, row in ipairs(rows) do shown[i] = short(row) end
-  local writer = report.writer(parsed.output, { select = { "method", "path", "scopes", "permissions" } })
+  local shown, names = {}, { "method", "path", "scopes", "permissions" }
+  for i, row in ipairs(rows) do
+    shown[i] = short(row)
+    if row.removed then names[5] = "removed" end
+  end
+  local writer = report.writer(parsed.output, { select = names })
   writer.rows(shown)
   writer.finish()
   return 0

@@ -11,6 +11,9 @@ local commands = {
   { "put", "replace what is at PATH" },
   { "patch", "change what is at PATH" },
   { "delete", "delete what is at PATH" },
+  { "tests", "run test sets, and what came of them" },
+  { "download", "fetch PATH, or what its answer says where the file is, into FILE" },
+  { "upload", "send FILE to where the answer of PATH says, or to PATH itself" },
   { "token", "say what the token is good for" },
   { "can", "say whether the token's scopes allow a call" },
   { "endpoints", "list the endpoints that the catalogue knows" },
@@ -99,12 +102,39 @@ local function add_call(command, name)
     command:flag("--idempotent", "send it again even where the service may have acted")
   end
   add_output(command)
+  command:flag("--guard", "in CSV: no text is taken for a formula (an apostrophe before = + - @)")
 end
 
 -- Commands that connect, and then take the options of a connection.
-local connects = { get = true, post = true, put = true, patch = true, delete = true, token = true, can = true }
+local connects = {
+  download = true, upload = true, get = true, post = true, put = true, patch = true, delete = true, token = true, can = true,
+  tests = true,
+}
+
+-- What download and upload have in common; the arguments are defined before.
+local function add_transfer(command)
+  command:option("--query", "a parameter of PATH"):argname "<name>=<value>":count "*":convert(pair)
+  command:option("--header"):argname "<name>: <value>":count "*":convert(header)
+  command:option("--level", "of a service that luipath does not know"):choices { "organization", "tenant" }
+  command:option("--max-attempts"):argname "<number>":convert(whole)
+  command:option("--total-timeout", "for all of it; --timeout is without progress"):argname "<seconds>":convert(seconds)
+end
 
 local define = {
+  tests = function(command) require "uipath.cli.tests.options"(command) end,
+  download = function(command)
+    command:argument("path", "such as odata/Processes/…DownloadPackage(key='A:1.0.0'), or …GetReadUri?path=…")
+    command:argument("file", "which is there only when it is whole; - is standard output")
+    add_transfer(command)
+  end,
+  upload = function(command)
+    command:argument("file", "- is standard input")
+    command:argument("path", "such as odata/Buckets(1)/…GetWriteUri?path=…")
+    command:option("--method", "PATH takes the file itself, by this"):choices { "PUT", "POST", "PATCH" }
+    command:option("--content-type", "of the file"):argname "<type>"
+    command:flag("--idempotent", "send it again even where the service may have acted")
+    add_transfer(command)
+  end,
   token = function(command)
     command:flag("--access-token", "print the token itself, which is a secret")
     add_output(command)
@@ -142,6 +172,7 @@ end
 local function new_parser(wanted_command, connection)
   local parser = require "argparse" ("luipath", "UiPath's cloud APIs. Without a command: a prompt.")
   parser:command_target "command"
+  parser:help_max_width(require("uipath.terminal").width() or 80)
   parser:require_command(false)
   if connection then add_connection(parser) end
   parser:flag("--version"):action(function()
@@ -168,7 +199,7 @@ function options.parse(arguments)
   local ok, parsed = parser:pparse(arguments)
   if not ok then return nil, parsed .. (command and ("\nluipath %s --help says more"):format(command) or "\nluipath --help says more") end
   if parsed.command == "completion" then
-    return { command = "completion", script = parser["get_" .. parsed.shell .. "_complete"](parser) }
+    return { command = "completion", script = require("uipath.cli.completion").script(parser, parsed.shell) }
   end
   parsed.method = methods[parsed.command] or parsed.method
   return parsed

@@ -5,6 +5,7 @@ local style = require "uipath.output.style"
 local terminal = require "uipath.terminal"
 local text = require "uipath.output.text"
 local uipath = require "uipath"
+local words = require "uipath.cli.words"
 
 local report = {}
 
@@ -41,6 +42,12 @@ end
 local jit = rawget(_G, "jit")
 if jit then jit.off(report.write) end
 
+---Writes a text that a service has sent: whole into a pipe or file, and to a terminal without what that would obey.
+---@param part string
+function report.text(part)
+  report.write(terminal.is_terminal(1) and text.printable(part) or part)
+end
+
 ---Ends the command: what was asked for makes no sense. Caught in uipath.cli.
 ---@param message string
 function report.usage(message)
@@ -58,7 +65,7 @@ function report.failure(err)
     return report.EXIT.refused
   end
   err.where = nil -- luipath's own code is of no interest
-  report.note(tostring(err))
+  report.note(words.of_error(err))
   return report.EXIT[codes[err.kind] or "refused"]
 end
 
@@ -75,12 +82,12 @@ function report.is_faithful(name)
 end
 
 ---@param name? string the format; nil: a table on a terminal, else JSON
----@param options { select: string[]? }
+---@param options { select: string[]?, guard: boolean? }
 ---@return uipath.Writer
 function report.writer(name, options)
   return output.writer(format_of(name), report.write, {
     select = options.select, width = terminal.is_terminal(1) and terminal.width() or nil, note = report.note, warn = report.note,
-    bold = style.new().bold,
+    bold = style.new().bold, guard = options.guard, clean = terminal.is_terminal(1),
   })
 end
 

@@ -73,10 +73,25 @@ local uipath = {}
 ---@field idempotent? boolean POST and PATCH may be sent again
 ---@field level? "organization"|"tenant" where the service's name does not say it
 
+---`timeout` is seconds without progress here.
+---@class uipath.FileOptions : uipath.CallOptions
+---@field total_timeout? number seconds for the whole, default: no limit
+---@field on_progress? fun(done: integer, total: integer?) bytes; `done` falls back where it has to begin anew
+
+---@class uipath.UploadOptions : uipath.FileOptions
+---@field method? "PUT"|"POST"|"PATCH" of a path that takes the bytes itself
+
+---Where a storage has a file, as GetReadUri, GetWriteUri and their like give it.
+---@class uipath.Access
+---@field Uri string
+---@field Verb? string
+---@field RequiresAuth? boolean
+---@field Headers? { Keys: string[], Values: string[] }
+
 ---@class uipath.PagingOptions : uipath.CallOptions
 ---@field page_size? integer rows a request, lowered to the service's cap (QueueItems and Test Manager 100, else 1000)
 ---@field limit? integer rows in all; `top` means the same
----@field prefetch? integer
+---@field prefetch? integer pages in flight; given here, the first page is not awaited before that
 ---@field by? string walk by this key instead of by offset
 ---@field on_progress? fun(done: integer, total: integer?)
 
@@ -118,6 +133,8 @@ local uipath = {}
 ---@field permissions? string what the role of the application must allow
 ---@field parameters uipath.Parameter[]
 ---@field folder boolean whether it works in a folder
+---@field removed? string since when Automation Cloud no longer has it: "2025-09", "2026-04-30"
+---@field instead? string what there is instead
 ---@field body? "json"|"multipart"
 
 ---@alias uipath.ErrorKind
@@ -153,6 +170,15 @@ local uipath = {}
 ---@field trace_id? string
 ---@field headers? table<string, string>
 ---@field retryable? boolean the same call may succeed later
+---@field uncertain? boolean what was asked for may have been done: look before you do it again
+---@field job? table of a recipe about jobs: the job that failed, or for which the time was over
+---@field jobs? table[] those that have been started, or of a list that was waited for
+---@field item? table of queues:add, of kind "conflict": the item that has the reference
+---@field added? integer of queues:add_many: how many items are there
+---@field failures? uipath.ItemFailure[] of queues:add_many
+---@field index? integer of queues:add_many: from this one on nothing was sent
+---@field unknown? { from: integer, to: integer } of queues:add_many: these may be there
+---@field export? table of exports:save
 ---@field where? string the caller's `file:line`
 ---@field body? any decoded
 
@@ -201,6 +227,11 @@ function uipath.map(list, fn, options) end
 ---@return any ... one result each, or nil and the error
 function uipath.all(fn, ...) end
 
+---Waits as a call does: blocks with signals let through, lets others go on in `map`, yields in nginx.
+---@param seconds number
+---@return true
+function uipath.sleep(seconds) end
+
 ---Like `assert`, but raises a string with the caller's position.
 ---@generic T
 ---@param value T?
@@ -222,8 +253,8 @@ function uipath.is_error(value) end
 ---@return uipath.Endpoint[]
 function uipath.endpoints(pattern) end
 
----The least scopes for a list of `{ method, path }`.
----@param list { [1]: string, [2]: string }[]
+---The least scopes for a list of `{ method, path }`, or for a recipe by its name: `"jobs.run"`.
+---@param list { [1]: string, [2]: string }[]|string
 ---@return string[]? scopes ready to be the option `scope`
 ---@return uipath.Endpoint[]|uipath.Error unpublished the endpoints whose scopes are not published, which may need more; or the error
 function uipath.scopes_for(list) end
@@ -267,6 +298,8 @@ function uipath.store.redis(options) end
 ---@field database? integer default 0
 ---@field prefix? string of the keys, default `uipath:`
 ---@field timeout? number seconds for each step, default 1
+---@field tls? boolean TLS, as `rediss://` says it elsewhere; LuaSec outside nginx
+---@field ca_file? string authorities for that, default `/etc/ssl/certs`; in nginx `lua_ssl_trusted_certificate` has them
 
 uipath.odata = {}
 
@@ -304,20 +337,32 @@ function uipath.odata.key(value, ...) end
 -- ---------------------------------------------------------------------------
 
 ---@class uipath.Client
+---@field assets uipath.Assets
+---@field buckets uipath.Buckets
+---@field exports uipath.Exports
+---@field folders uipath.Folders
+---@field jobs uipath.Jobs
+---@field packages uipath.Packages
+---@field processes uipath.Processes
+---@field queues uipath.Queues
+---@field schedules uipath.Schedules
 local Client = {}
 
+---Reads what is at a path: an object, or a page of a list.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response or, where value is nil, the error
 function Client:get(path, options) end
 
+---Deletes what is at a path.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return any value
 ---@return uipath.Response|uipath.Error response
 function Client:delete(path, options) end
 
+---Sends a body to a path, to make something or to have something done.
 ---@param path string
 ---@param body? any a table (sent as JSON), a string, uipath.multipart or uipath.file
 ---@param options? uipath.CallOptions
@@ -325,6 +370,7 @@ function Client:delete(path, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:post(path, body, options) end
 
+---Replaces what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -332,6 +378,7 @@ function Client:post(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:put(path, body, options) end
 
+---Changes what is at a path.
 ---@param path string
 ---@param body? any
 ---@param options? uipath.CallOptions
@@ -339,6 +386,7 @@ function Client:put(path, body, options) end
 ---@return uipath.Response|uipath.Error response
 function Client:patch(path, body, options) end
 
+---A call with any method; a body goes into the options.
 ---@param method string
 ---@param path string
 ---@param options? uipath.CallOptions
@@ -375,17 +423,37 @@ function Client:each(path, options) end
 ---@return fun(): table[]?, integer?
 function Client:pages(path, options) end
 
+---All rows of a collection as one list.
 ---@param path string
 ---@param options? uipath.PagingOptions
 ---@return table[]? rows
 ---@return uipath.Error? err
 function Client:collect(path, options) end
 
+---The number of rows that `each` would go through.
 ---@param path string
 ---@param options? uipath.CallOptions
 ---@return integer? count
 ---@return uipath.Error? err
 function Client:count(path, options) end
+
+---Streams a file into one of this machine, by way of a temporary one: what was there before stays until all has come. A connection that
+---breaks is taken up where it broke. Where the answer of a path is an access object, that is followed, without our token.
+---@param source string|uipath.Access
+---@param file string its path
+---@param options? uipath.FileOptions
+---@return integer? bytes
+---@return uipath.Response|uipath.Error response
+function Client:download(source, file, options) end
+
+---Streams a file (or a string) to where it is to be stored: an access object, a path that answers GET with one, or, with
+---`options.method`, a path that takes the bytes itself.
+---@param target string|uipath.Access
+---@param body string|table a string or uipath.file
+---@param options? uipath.UploadOptions
+---@return true? done
+---@return uipath.Response|uipath.Error response
+function Client:upload(target, body, options) end
 
 ---What is known of the current token, fetched if need be; no secret.
 ---@return uipath.TokenDescription?

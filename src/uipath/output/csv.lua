@@ -1,19 +1,27 @@
 -- Comma-separated values as in RFC 4180, but for lines that end in LF alone: this is for shells.
 
-local uipath = require "uipath"
 local columns = require "uipath.output.columns"
+local json = require "uipath.output.json"
+local text = require "uipath.output.text"
 local values = require "uipath.output.values"
 
 local csv = {}
 
-local function cell(value)
+local function content(value, options)
+  if type(value) == "table" then return json.compact(value) end
+  if type(value) == "number" then return values.number(value) end
+  local words = tostring(value)
+  -- Spreadsheets take a text that begins so for a formula; an apostrophe tells them that it is none.
+  if options.guard and words:find "^[=+@\t\r-]" then words = "'" .. words end
+  return words
+end
+
+local function cell(value, options)
   if value == nil or value == values.null then return "" end
-  local text
-  if type(value) == "table" then text = assert(uipath.json.encode(value))
-  elseif type(value) == "number" then text = values.number(value)
-  else text = tostring(value) end
-  if text:find '[",\r\n]' then return '"' .. text:gsub('"', '""') .. '"' end
-  return text
+  local words = content(value, options)
+  if options.clean then words = text.clean(words) end
+  if words:find '[",\r\n]' then return '"' .. words:gsub('"', '""') .. '"' end
+  return words
 end
 
 -- An empty line is no row to those who read it.
@@ -24,7 +32,8 @@ end
 
 ---The first rows settle the columns; a name that only later rows have is told to `warn`, once.
 ---@param write fun(text: string)
----@param options { select: string[]?, warn: fun(message: string) }
+---@param options { select: string[]?, warn: fun(message: string), guard: boolean?, clean: boolean? } guard: no text is taken for a
+---  formula; clean: for a terminal
 function csv.writer(write, options)
   local writer, names, known = {}, nil, {}
 
@@ -32,7 +41,7 @@ function csv.writer(write, options)
     names = columns.of(rows, options.select)
     for _, name in ipairs(names) do known[name] = true end
     local cells = {}
-    for i, name in ipairs(names) do cells[i] = cell(name) end
+    for i, name in ipairs(names) do cells[i] = cell(name, options) end
     if #cells > 0 then write(line(cells)) end
   end
 
@@ -52,9 +61,9 @@ function csv.writer(write, options)
       local cells = {}
       if type(row) == "table" then
         check_names(row)
-        for i, name in ipairs(names) do cells[i] = cell(row[name]) end
+        for i, name in ipairs(names) do cells[i] = cell(row[name], options) end
       else
-        cells[1] = cell(row)
+        cells[1] = cell(row, options)
       end
       write(line(cells))
     end

@@ -1,5 +1,6 @@
 -- JSON for people and for pipes: indented, members in the order of their names.
 
+local text = require "uipath.output.text"
 local uipath = require "uipath"
 local values = require "uipath.output.values"
 
@@ -7,10 +8,14 @@ local json = {}
 
 local encode = uipath.json.encode
 
--- Most texts need no escapes.
+local function unicode_escape(point) return ("\\u%04x"):format(point) end
+
+-- Most texts need no escapes. What a terminal would obey is escaped though JSON does not ask for it: it means the same.
 local function scalar(value)
-  if type(value) == "string" and not value:find '[%c"\\\127-\255]' then return '"' .. value .. '"' end
-  return assert(encode(value))
+  if type(value) ~= "string" then return assert(encode(value)) end
+  if not value:find '[%c"\\\127-\255]' then return '"' .. value .. '"' end
+  local quoted = assert(encode(value)):gsub("\127", "\\u007f")
+  return text.escape_obeyed(quoted, unicode_escape)
 end
 
 local function append(parts, value, indent)
@@ -68,11 +73,40 @@ function json.writer(write)
   return writer
 end
 
+local function append_compact(parts, value)
+  if type(value) ~= "table" then
+    parts[#parts + 1] = scalar(value)
+  elseif values.is_array(value) then
+    parts[#parts + 1] = "["
+    for i, each in ipairs(value) do
+      if i > 1 then parts[#parts + 1] = "," end
+      append_compact(parts, each)
+    end
+    parts[#parts + 1] = "]"
+  else
+    parts[#parts + 1] = "{"
+    for i, name in ipairs(values.names(value)) do
+      parts[#parts + 1] = (i > 1 and "," or "") .. scalar(name) .. ":"
+      append_compact(parts, value[name])
+    end
+    parts[#parts + 1] = "}"
+  end
+end
+
+---JSON in one line, members in the order of their names: the same value is the same text in every run.
+---@param value any
+---@return string
+function json.compact(value)
+  local parts = {}
+  append_compact(parts, value)
+  return table.concat(parts)
+end
+
 ---One compact line for each row.
 ---@param write fun(text: string)
 function json.lines(write)
   local writer = {}
-  function writer.value(value) write(assert(encode(value)) .. "\n") end
+  function writer.value(value) write(json.compact(value) .. "\n") end
   function writer.rows(rows)
     for _, row in ipairs(rows) do writer.value(row) end
   end

@@ -1,5 +1,6 @@
 -- Values as a chunk of Lua that returns them.
 
+local text = require "uipath.output.text"
 local values = require "uipath.output.values"
 
 local lua = {}
@@ -14,6 +15,9 @@ local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\\"] = "\\\\
 ---@return string literal on one line, without controls
 function lua.quote(value)
   local quoted = value:gsub('[%c\\"]', function(character) return escapes[character] or ("\\%03d"):format(character:byte()) end)
+  quoted = text.escape_obeyed(quoted, function(_, bytes)
+    return (bytes:gsub(".", function(byte) return ("\\%03d"):format(byte:byte()) end))
+  end)
   return '"' .. quoted .. '"'
 end
 

@@ -1,6 +1,7 @@
 -- A single value for people: members one below the other, what is inside them indented.
 
 local columns = require "uipath.output.columns"
+local dates = require "uipath.output.dates"
 local lua = require "uipath.output.lua"
 local text = require "uipath.output.text"
 local values = require "uipath.output.values"
@@ -16,7 +17,7 @@ local function scalar(value, style)
   if type(value) == "number" then return style.cyan(values.number(value)) end
   if type(value) == "boolean" then return style.cyan(tostring(value)) end
   if type(value) == "string" then
-    return value == "" and style.dim '""' or text.clean(value)
+    return value == "" and style.dim '""' or text.clean(dates.text(value))
   end
   return style.dim(text.clean(tostring(value)))
 end

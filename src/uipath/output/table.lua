@@ -1,8 +1,9 @@
 -- Rows as a table that fits the terminal.
 
 local columns = require "uipath.output.columns"
+local dates = require "uipath.output.dates"
+local json = require "uipath.output.json"
 local text = require "uipath.output.text"
-local uipath = require "uipath"
 local values = require "uipath.output.values"
 
 local tables = {}
@@ -13,8 +14,9 @@ local NARROWEST = 8 -- to be of any use
 
 local function cell(value)
   if value == nil or value == values.null then return "" end
-  if type(value) == "table" then value = uipath.json.encode(value) or tostring(value) end
+  if type(value) == "table" then value = json.compact(value) end
   if type(value) == "number" then return values.number(value) end
+  if type(value) == "string" then value = dates.text(value) end
   return text.clean(tostring(value))
 end
 
@@ -26,14 +28,21 @@ local function is_number(rows, name)
   return true
 end
 
+-- Endpoints differ in their paths, at the end; the column is never cut.
+local function are_endpoints(rows)
+  local first = rows[1]
+  return type(first) == "table" and type(first.method) == "string" and type(first.path) == "string"
+end
+
 -- The columns that may be shown, with the width of their widest cells.
 local function measure(rows, selected)
-  local found = {}
+  local found, endpoints = {}, are_endpoints(rows)
   for _, name in ipairs(columns.of(rows, selected)) do
     if selected or columns.has_content(rows, name) then
       local width = text.width(text.clean(name))
       for _, row in ipairs(rows) do width = math.max(width, text.width(cell(row[name]))) end
-      found[#found + 1] = { name = name, width = width, right = is_number(rows, name) }
+      found[#found + 1] = { name = name, width = width, right = is_number(rows, name),
+        whole = endpoints and name == "path" }
     end
   end
   return found
@@ -50,17 +59,17 @@ local function fit(found, width)
   local shown, hidden, left = {}, {}, width + GAP
   for _, column in ipairs(found) do
     local wanted = math.min(column.width, WIDEST) + GAP
-    if #hidden > 0 or left < math.min(wanted, NARROWEST + GAP) then
+    if not column.whole and (#hidden > 0 or left < math.min(wanted, NARROWEST + GAP)) then
       hidden[#hidden + 1] = column.name
     else
-      column.full, column.width = column.width, math.min(wanted, left) - GAP
+      column.full, column.width = column.width, column.whole and column.width or math.min(wanted, left) - GAP
       left = left - column.width - GAP
       shown[#shown + 1] = column
     end
   end
   -- What is left over goes to those that were cut.
   for _, column in ipairs(shown) do
-    local more = math.min(left, column.full - column.width)
+    local more = math.max(0, math.min(left, column.full - column.width))
     column.width, left = column.width + more, left - more
   end
   return shown, hidden
@@ -86,7 +95,7 @@ end
 function tables.layout(rows, options)
   local found = measure(rows, options.select)
   if not options.width or total(found) <= options.width then return found, {} end
-  if options.select then return squeeze(found, options.width) end
+  if options.select and not are_endpoints(rows) then return squeeze(found, options.width) end
   return fit(found, options.width)
 end
 
@@ -116,12 +125,11 @@ local function same(value) return value end
 ---@param write fun(text: string)
 ---@param options { width: integer?, select: string[]?, bold: (fun(text: string): string)?, note: fun(message: string) }
 function tables.writer(write, options)
-  local writer, layout = {}, nil
+  local writer, layout, hidden = {}, nil, {}
 
   function writer.rows(rows)
     if #rows == 0 then return end
     if not layout then
-      local hidden
       if type(rows[1]) ~= "table" then
         local wrapped = {}
         for i, row in ipairs(rows) do wrapped[i] = { value = row } end
@@ -129,9 +137,6 @@ function tables.writer(write, options)
       end
       layout, hidden = tables.layout(rows, options)
       write(tables.head(layout, options.bold or same) .. "\n")
-      if #hidden > 0 then
-        options.note(("no room for %d more columns: %s"):format(#hidden, table.concat(hidden, ", ")))
-      end
     end
     for _, row in ipairs(rows) do
       write(tables.line(layout, type(row) == "table" and row or { value = row }) .. "\n")
@@ -155,7 +160,11 @@ function tables.writer(write, options)
     end
   end
 
-  function writer.finish() end
+  -- Notes come behind the table, not within.
+  function writer.finish()
+    if #hidden == 0 then return end
+    options.note(("no room for %d more column%s: %s"):format(#hidden, #hidden == 1 and "" or "s", table.concat(hidden, ", ")))
+  end
   return writer
 end
 

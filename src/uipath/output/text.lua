@@ -2,27 +2,33 @@
 
 local text = {}
 
--- Characters that take no column (combining marks, joiners) and those that take two (East Asian, emoji): first and last of each range.
-local zero = {
-  { 0x300, 0x36F }, { 0x483, 0x489 }, { 0x591, 0x5BD }, { 0x610, 0x61A }, { 0x64B, 0x65F }, { 0x6D6, 0x6DC }, { 0x900, 0x902 },
-  { 0x93C, 0x93C }, { 0x941, 0x948 }, { 0xE31, 0xE31 }, { 0xE34, 0xE3A }, { 0xE47, 0xE4E }, { 0x1AB0, 0x1AFF }, { 0x1DC0, 0x1DFF },
-  { 0x200B, 0x200F }, { 0x202A, 0x202E }, { 0x2060, 0x2064 }, { 0x20D0, 0x20FF }, { 0xFE00, 0xFE0F }, { 0xFE20, 0xFE2F },
-  { 0xFEFF, 0xFEFF }, { 0xE0100, 0xE01EF },
-}
-local double = {
-  { 0x1100, 0x115F }, { 0x231A, 0x231B }, { 0x2329, 0x232A }, { 0x23E9, 0x23EC }, { 0x2614, 0x2615 }, { 0x26A1, 0x26A1 },
-  { 0x2705, 0x2705 }, { 0x274C, 0x274C }, { 0x2753, 0x2757 }, { 0x2795, 0x2797 }, { 0x2E80, 0x303E }, { 0x3041, 0x33FF },
-  { 0x3400, 0x4DBF }, { 0x4E00, 0x9FFF }, { 0xA000, 0xA4CF }, { 0xA960, 0xA97F }, { 0xAC00, 0xD7A3 }, { 0xF900, 0xFAFF },
-  { 0xFE30, 0xFE6F }, { 0xFF00, 0xFF60 }, { 0xFFE0, 0xFFE6 }, { 0x1F300, 0x1F64F }, { 0x1F680, 0x1F6FF }, { 0x1F900, 0x1F9FF },
-  { 0x20000, 0x3FFFD },
-}
-
+-- Whether a code point is in one of the ranges, which are in order.
 local function is_in(ranges, point)
-  for _, range in ipairs(ranges) do
-    if point < range[1] then return false end
-    if point <= range[2] then return true end
+  local low, high = 1, #ranges
+  while low <= high do
+    local middle = math.floor((low + high) / 2)
+    local range = ranges[middle]
+    if point < range[1] then high = middle - 1
+    elseif point > range[2] then low = middle + 1
+    else return true end
   end
   return false
+end
+
+local function read_ranges(words)
+  local ranges = {}
+  for first, last in words:gmatch "(%x+)%-?(%x*)" do
+    ranges[#ranges + 1] = { tonumber(first, 16), tonumber(last ~= "" and last or first, 16) }
+  end
+  return ranges
+end
+
+local zero, double
+
+-- Only who writes more than ASCII needs them.
+local function load_widths()
+  local widths = require "uipath.output.widths"
+  zero, double = read_ranges(widths.zero), read_ranges(widths.double)
 end
 
 -- One character of well-formed UTF-8; the others of its bytes follow the first.
@@ -39,6 +45,8 @@ end
 local function width_of(bytes)
   if #bytes == 1 then return 1 end
   local point = code_point(bytes)
+  if point < 0x300 then return 1 end
+  if not zero then load_widths() end
   if is_in(zero, point) then return 0 end
   return is_in(double, point) and 2 or 1
 end
@@ -70,13 +78,55 @@ function text.cut(value, columns)
   return table.concat(parts) .. "…", used + 1
 end
 
--- Whether all of it is well-formed, and none of it C1 controls or marks that turn the direction of writing.
+---The text in lines of at most so many columns, parted between words; what is longer than a line stays whole.
+---@param value string clean
+---@param columns integer
+---@param indent? string what the lines after the first begin with
+---@return string lines without the end of the last one
+function text.wrap(value, columns, indent)
+  indent = indent or ""
+  if text.width(value) <= columns then return value end
+  local lines, line, used = {}, "", 0
+  -- The blanks before a word belong to it, so that columns of words stay as they are.
+  for blanks, word in value:gmatch "(%s*)(%S+)" do
+    local width = #blanks + text.width(word)
+    if line:find "%S" and used + width > columns then
+      lines[#lines + 1] = line
+      line, used = indent .. word, text.width(indent .. word)
+    else
+      line, used = line .. blanks .. word, used + width
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
+-- Whether a terminal would obey a character beyond ASCII: C1 controls, and marks that turn the direction of writing.
+local function is_obeyed(point)
+  return (point >= 0x80 and point < 0xA0) or (point >= 0x202A and point <= 0x202E) or (point >= 0x2066 and point <= 0x2069)
+    or point == 0x200E or point == 0x200F or point == 0x61C
+end
+
+---The text with each character beyond ASCII that a terminal would obey replaced. What is no UTF-8 stays as it is.
+---@param value string
+---@param escape fun(point: integer, bytes: string): string
+---@return string
+function text.escape_obeyed(value, escape)
+  if not value:find "[\194\216\226]" then return value end
+  return (value:gsub("[\194\216\226][\128-\191]+", function(bytes)
+    local length = bytes:byte() == 226 and 3 or 2
+    if #bytes < length then return nil end
+    local point = code_point(bytes:sub(1, length))
+    return is_obeyed(point) and escape(point, bytes:sub(1, length)) .. bytes:sub(length + 1) or nil
+  end))
+end
+
+-- Whether all of it is well-formed, and none of it would be obeyed.
 local function is_clean(value)
   local rest = value:gsub(character, function(bytes)
     local point = code_point(bytes)
     local expected = point < 0x80 and 1 or point < 0x800 and 2 or point < 0x10000 and 3 or 4
-    if #bytes == expected and not (point >= 0x80 and point < 0xA0) and not (point >= 0x202A and point <= 0x202E)
-      and not (point >= 0x2066 and point <= 0x2069) then return "" end
+    if #bytes == expected and not is_obeyed(point) then return "" end
   end)
   return rest == ""
 end
@@ -103,6 +153,14 @@ function text.clean(value)
     position = position + #bytes
   end
   return table.concat(parts)
+end
+
+---A text of several lines as it may be written to a terminal: its lines and tabs stay, all else that a terminal would obey is escaped.
+---@param value string
+---@return string
+function text.printable(value)
+  if not value:find "[%c\128-\255]" then return value end
+  return (value:gsub("\r\n", "\n"):gsub("[^\n\t]+", text.clean))
 end
 
 return text

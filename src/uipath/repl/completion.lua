@@ -6,9 +6,12 @@ local values = require "uipath.output.values"
 local completion = {}
 
 local keywords = {
-  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local", "nil", "not", "or", "repeat", "return",
-  "then", "true", "until", "while",
+  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not", "or", "repeat",
+  "return", "then", "true", "until", "while",
 }
+
+local is_keyword = {}
+for _, word in ipairs(keywords) do is_keyword[word] = true end
 
 -- Options of calls, and of those that walk pages.
 local call_options = {
@@ -24,23 +27,45 @@ local methods = {
 }
 local http_methods = { "DELETE", "GET", "PATCH", "POST", "PUT" }
 
--- Names of members that rows of the last reply have.
-local fields = {}
+-- Names of members that rows of the last reply have, and those of each list that there was one of.
+local fields, fields_of_list = {}, {}
 
----Remembers the names of the fields of a reply.
----@param reply any
-function completion.remember(reply)
-  if type(reply) ~= "table" then return end
-  local rows = values.rows(reply) or { reply }
+local LONGEST_NAME = 100 -- bytes
+
+-- Keys come from a service: what Tab inserts must be a name, and never code.
+local function is_name(key)
+  return type(key) == "string" and #key <= LONGEST_NAME and key:find "^[%a_][%w_]*$" ~= nil
+end
+
+-- The names of the members of up to ten rows.
+local function names_in(rows)
   local found = {}
   for i = 1, math.min(#rows, 10) do
     if type(rows[i]) == "table" then
       for name in pairs(rows[i]) do
-        if type(name) == "string" then found[name] = true end
+        if is_name(name) then found[name] = true end
       end
     end
   end
-  if next(found) then fields = found end
+  return found
+end
+
+-- What a path or URL ends in that names a list: "Jobs".
+local function list_of(path)
+  return path:match "^[^?#]*":gsub("%(.*$", ""):match "([%w_]+)/?$"
+end
+
+---Remembers the names of the fields of a reply.
+---@param reply any
+---@param response? any what came with it
+function completion.remember(reply, response)
+  if type(reply) ~= "table" then return end
+  local found = names_in(values.rows(reply) or { reply })
+  if not next(found) then return end
+  fields = found
+  local url = type(response) == "table" and response.url
+  local list = type(url) == "string" and list_of(url)
+  if list then fields_of_list[list] = found end
 end
 
 -- Those of the names that begin with the text, sorted, each once.
@@ -83,7 +108,7 @@ local function load_templates()
   if templates then return end
   templates = {}
   for _, row in ipairs(uipath.endpoints()) do
-    templates[#templates + 1] = { method = row.method, segments = segments_of(row.path) }
+    if not row.removed then templates[#templates + 1] = { method = row.method, segments = segments_of(row.path) } end
   end
 end
 
@@ -170,7 +195,10 @@ local lists_of_fields = { select = true, expand = true, orderby = true, filter =
 -- before: what stands before the quote; content: of the string so far.
 local function in_string(before, content, word)
   local option = before:match "(%a+)%s*=%s*{?[^={}]*$"
-  if lists_of_fields[option] then return beginning_with(word, fields) end
+  if lists_of_fields[option] then
+    local path = before:match ":%s*%a+%s*%(?%s*[\"'](.-)[\"']"
+    return beginning_with(word, path and fields_of_list[list_of(path) or ""] or fields)
+  end
   local candidates
   local method = before:match ":%s*(%a+)%s*%(?%s*$"
   if method == "request" or method == "start" or method == "can" or before:find "{%s*{%s*$" or before:find "},%s*{%s*$" then
@@ -194,12 +222,23 @@ end
 -- Names
 -- ---------------------------------------------------------------------------
 
+-- A client's group of recipes, if it is one: a metamethod of ours, which Tab may run.
+local function group_of(object, key)
+  local metatable = debug.getmetatable(object)
+  for _, name in ipairs(type(metatable) == "table" and metatable.groups or {}) do
+    if name == key then return object[key] end
+  end
+end
+
 local function get(object, key)
-  if type(object) ~= "table" then return nil end
+  if type(object) ~= "table" then return group_of(object, key) end
   local value = rawget(object, key)
   -- A module's names may be loaded on demand; other metamethods are code that Tab must not run.
   local metatable = getmetatable(object)
-  if value == nil and type(metatable) == "table" and metatable.names then return object[key] end
+  if value == nil and type(metatable) == "table" and metatable.names then
+    local ok, found = pcall(function() return object[key] end)
+    return ok and found or nil
+  end
   return value
 end
 
@@ -223,7 +262,7 @@ local function members(object, functions_only)
   local function collect(from)
     if type(from) ~= "table" then return end
     for name, value in pairs(from) do
-      if type(name) == "string" and name:find "^[%a_][%w_]*$" and (not functions_only or type(value) == "function") then
+      if is_name(name) and not is_keyword[name] and (not functions_only or type(value) == "function") then
         found[name] = true
       end
     end
@@ -234,7 +273,34 @@ local function members(object, functions_only)
   end
   collect(object)
   local metatable = debug.getmetatable(object)
-  if type(object) ~= "table" and type(metatable) == "table" then collect(metatable.__index) end
+  if type(object) == "table" or type(metatable) ~= "table" then return found end
+  collect(metatable.methods or metatable.__index)
+  -- A client's groups of recipes are no functions, but their methods are what is wanted behind a dot.
+  for _, name in ipairs(not functions_only and metatable.groups or {}) do found[name] = true end
+  return found
+end
+
+-- What a local name stands for that the line gives it: a row of a list, in a loop or by its index. nil: the line does not say it.
+local function fields_of_local(name, before)
+  local path = before:match("for%s+" .. name .. "%f[^%w_].-%f[%w]in%s+[%w_.]+:%a+%s*%(?%s*[\"'](.-)[\"']")
+  if path then return fields_of_list[list_of(path) or ""] or {} end
+  local found
+  for _, form in ipairs {
+    "for%s+[%w_]+%s*,%s*" .. name .. "%s+in%s+ipairs%s*%(%s*([%w_.%[%]]+)%s*%)", "local%s+" .. name .. "%s*=%s*([%w_.%[%]]+)",
+  } do
+    local chain = before:match(form)
+    local value = chain and resolve(chain)
+    if type(value) == "table" then found = names_in(values.is_array(value) and value or values.rows(value) or { value }) end
+  end
+  return found
+end
+
+-- The fields of rows that code cannot put behind a dot are left out.
+local function without_keywords(names)
+  local found = {}
+  for name in pairs(names) do
+    if not is_keyword[name] then found[name] = true end
+  end
   return found
 end
 
@@ -244,7 +310,12 @@ local function in_code(before, word)
   local base, separator, start = chain:match "^(.*)([.:])([%w_]*)$"
   if base then
     local object = resolve(base)
-    if object == nil and separator == "." then return each_with(prefix .. base .. ".", beginning_with(start, fields)) end
+    if separator == "." then
+      local own = base:find "^[%a_][%w_]*$" and fields_of_local(base, before)
+      if own or object == nil then
+        return each_with(prefix .. base .. ".", beginning_with(start, without_keywords(own or fields)))
+      end
+    end
     if object == nil then return {} end
     return each_with(prefix .. base .. separator, beginning_with(start, members(object, separator == ":")))
   end

@@ -25,15 +25,15 @@ local function set_globals(client)
   _G.client, _G.uipath, _G.help = client, uipath, help.new(write) -- luacheck: ignore 122
   _G.print = function(...) -- luacheck: ignore 122
     waiting.hide()
-    plain_print(...)
+    show.print(plain_print, ...)
   end
 end
 
 local function show_results(ok, ...)
   if ok then
-    local first = ...
+    local first, second = ...
     if first ~= nil then _G._ = first end -- luacheck: ignore 122
-    completion.remember(first)
+    completion.remember(first, second)
     -- A value may be unlike any other: showing it must not end the prompt, and may be long.
     local shown, problem = terminal.run(show.results, write, select("#", ...), ...)
     if not shown then write(show.failure(problem) .. "\n") end
@@ -60,6 +60,8 @@ local function read_code(lines)
     if not code:find "%S" then return false end
     if leaving[code:match "^%s*(%a+)%s*$" or ""] then return nil end
     local chunk, problem = evaluate.compile(code)
+    local topic = not chunk and help.topic(code)
+    if topic then return function() _G.help(topic) end end
     if chunk or problem then return chunk, problem end
   end
 end

@@ -1,5 +1,6 @@
 -- Values at the prompt: lists as tables, single objects by their members, errors in one line.
 
+local dates = require "uipath.output.dates"
 local nested = require "uipath.output.nested"
 local style = require "uipath.output.style"
 local tables = require "uipath.output.table"
@@ -11,7 +12,8 @@ local values = require "uipath.output.values"
 local show = {}
 
 local function one_line(message)
-  return (text.clean((message:gsub("[%c%s]+", " "))))
+  -- What is for the shell alone stands at the end of some advice.
+  return (text.clean((message:gsub("[%c%s]+", " "):gsub("; in the shell %-%-.*$", ""))))
 end
 
 -- The position of a line that has just been typed, or of the command, says nothing.
@@ -67,12 +69,23 @@ end
 function show.text(value, response)
   local styles = style.new()
   if uipath.is_error(value) then return show.failure(value) end
-  if type(value) == "string" then return (value:gsub("[^\n]+", text.clean)) end
-  if is_named(value) then return (tostring(value):gsub("[^\n]+", text.clean)) end
+  if type(value) == "string" then return text.printable(value) end
+  if is_named(value) then return text.printable(tostring(value)) end
+  value = dates.of_token(value)
   local rows, _, total = values.rows(value)
   if rows and are_objects(rows) then return list_text(rows, total, response) end
   if rows and #rows == 0 then return styles.dim "no rows" end
   return nested.text(value, styles)
+end
+
+---Prints as `print` does, but to a terminal without what that would obey: what is printed may come from a service.
+---@param print fun(...: any)
+---@param ... any
+function show.print(print, ...)
+  if not terminal.is_terminal(1) then return print(...) end
+  local words = { ... }
+  for i = 1, select("#", ...) do words[i] = text.printable(tostring((select(i, ...)))) end
+  print((table.unpack or unpack)(words, 1, select("#", ...))) -- luacheck: ignore 113 143
 end
 
 ---Shows what a line of code came to: nothing, value and response, nil and error, or any values.

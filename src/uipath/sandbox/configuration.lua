@@ -4,8 +4,11 @@ local configuration = {}
 
 --- Every scope that the sandbox's endpoints ask for; `X` stands for `X`, `X.Read` and `X.Write`.
 local RESOURCES = {
-  "OR.Machines", "OR.Jobs", "OR.Folders", "OR.Queues", "OR.Administration",
+  "OR.Machines", "OR.Jobs", "OR.Folders", "OR.Queues", "OR.Administration", "OR.Execution",
+  "OR.Assets", "OR.Monitoring", "OR.Audit",
+  "OR.TestSets", "OR.TestSetExecutions",
   "TM.Projects", "TM.Requirements", "TM.TestCases", "TM.Users",
+  "TM.TestSets", "TM.TestExecutions", "TM.Attachments",
   "PM.User", "PM.Group", "PM.RobotAccount",
 }
 
@@ -84,9 +87,9 @@ end
 
 --- The names of the ports that a sandbox with these options listens on.
 function configuration.port_names(options)
-  local names = { "http", "fault" }
+  local names = { "http", "fault", "storage" }
   if options.tls then
-    names[3], names[4], names[5] = "tls", "wrong_host", "expired"
+    for _, name in ipairs { "tls", "wrong_host", "expired" } do names[#names + 1] = name end
   end
   return names
 end
@@ -95,6 +98,7 @@ end
 function configuration.describe(sandbox, options, ports)
   sandbox.http_url = "http://127.0.0.1:" .. ports.http
   sandbox.fault_url = "http://127.0.0.1:" .. ports.fault
+  sandbox.storage_url = "http://127.0.0.1:" .. ports.storage
   sandbox.base_url = sandbox.http_url
   if options.tls then
     sandbox.base_url = "https://127.0.0.1:" .. ports.tls
@@ -189,6 +193,16 @@ local FAULTS = [[
   }
 ]]
 
+-- What it answers is a file as it is stored, however large.
+local STORAGE = [[
+  server {
+    listen 127.0.0.1:%d;
+    gzip off;
+    client_max_body_size 2g;
+    location / { content_by_lua_block { require("uipath.sandbox.server").storage() } }
+  }
+]]
+
 local CERTIFICATE = [[
     ssl_certificate %s.crt;
     ssl_certificate_key %s.key;
@@ -206,9 +220,9 @@ function configuration.text(options, ports, starter)
     client_id = options.client_id, client_secret = options.client_secret,
     resources = table.concat(RESOURCES, " "),
     expires_in = options.expires_in, latency = options.latency, page_size = options.page_size,
-    starter = starter,
+    starter = starter, storage_port = ports.storage,
   }
-  local servers = { TENANT:format(ports.http, "", ""), FAULTS:format(ports.fault) }
+  local servers = { TENANT:format(ports.http, "", ""), FAULTS:format(ports.fault), STORAGE:format(ports.storage) }
   if options.tls then
     for _, name in ipairs { "tls", "wrong_host", "expired" } do
       local certificate = name == "tls" and "server" or name

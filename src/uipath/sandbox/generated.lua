@@ -1,23 +1,18 @@
 --- The long sets, jobs and queue items. A row is its number, and nothing is stored: every property
 --- is worked out from the number when it is read, so that the same row always reads the same.
 
+local clock = require("uipath.sandbox.clock")
 local json = require("uipath.sandbox.json")
 local rows = require("uipath.sandbox.rows")
 local types = require("uipath.sandbox.types")
 
-local null, guid = json.null, rows.guid
+local null, guid, timestamp = json.null, rows.guid, clock.timestamp
 
 --- The newest rows are as old as the sandbox: there are always jobs of "the last day".
 local newest = ngx.time()
 
 --- Seconds between the creation of a row and that of the next.
 local INTERVAL = 60
-
---- A time in seconds as the service writes it.
-local function timestamp(at)
-  local whole = math.floor(at)
-  return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%03dZ"):format((at - whole) * 1000)
-end
 
 --- A number between 0 and limit - 1 that depends on nothing but its arguments.
 local function scatter(number, salt, limit)
@@ -84,6 +79,8 @@ local PROCESSES = {
   "Invoice Processing", "Payroll Check", "Order Import", "Customer Onboarding",
   "Daily Report", "Claims Triage", "Stock Sync", "Mailbox Sorter",
 }
+
+rows.processes = PROCESSES
 
 local FAULTS = {
   "Selector not found: <wnd app='sap.exe' title=\"Order 4711\" />\nat Main.xaml",

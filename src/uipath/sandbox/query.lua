@@ -74,12 +74,15 @@ local function expansions(text, entity)
   for _, item in ipairs(text and split(text) or {}) do
     local name, inner = item:match("^(%w+)(.*)$")
     local related = name and entity.related[name]
-    if not related then unknown_property(name or item, entity) end
+    if name and entity.collections and entity.collections[name] then
+      list[#list + 1] = { name = name, whole = true }
+      related = nil
+    elseif not related then unknown_property(name or item, entity) end
     local select = inner:match("^%(%s*%$select=([^()$;]*)%)$")
     if inner ~= "" and not select then
       problem.bad_query("Of the options within $expand, $select alone is supported here.")
     end
-    list[#list + 1] = { name = name, properties = selection(select, related) }
+    if related then list[#list + 1] = { name = name, properties = selection(select, related) } end
   end
   return list
 end
@@ -197,6 +200,8 @@ local function choose(set, folder, options)
   return #list, function(position) return list[position] end
 end
 
+query.choose = choose
+
 -- Writing ---------------------------------------------------------------------------------------
 
 --- A function that appends a row's JSON to a list of texts.
@@ -219,7 +224,9 @@ local function writer(set, options)
     end
     for _, related in ipairs(expand) do
       local entity, members, text = read(row, related.name), {}, "null"
-      if entity ~= json.null then
+      if related.whole then
+        text = encode(entity)
+      elseif entity ~= json.null then
         for index, property in ipairs(related.properties) do
           members[2 * index - 1], members[2 * index] = property, entity[property]
         end

@@ -11,6 +11,7 @@
 ---   read(row, property) → value, ngx.null when it has none
 ---   find(folder, id) → row | nil
 ---   complete, insert, remove: where it can be written
+---   refresh(): brings it up to date before it is read, where time changes it
 
 local json = require("uipath.sandbox.json")
 local types = require("uipath.sandbox.types")
@@ -29,11 +30,20 @@ rows.guid = guid
 
 -- Stored sets -----------------------------------------------------------------------------------
 
---- A set whose rows are tables, ordered by Id.
+--- A set whose rows are tables, ordered by Id; of one that is `per_folder` each folder has its own.
 local function stored(definition)
-  local list, by_id, last_id = {}, {}, definition.last_id
+  local lists, by_id, last_id = {}, {}, definition.last_id
 
-  function definition.rows() return #list, function(position) return list[position] end end
+  local function list_of(folder)
+    local place = definition.per_folder and folder or definition
+    lists[place] = lists[place] or {}
+    return lists[place]
+  end
+
+  function definition.rows(folder)
+    local list = list_of(folder)
+    return #list, function(position) return list[position] end
+  end
 
   function definition.read(row, property)
     local value = row[property]
@@ -41,26 +51,77 @@ local function stored(definition)
     return value
   end
 
-  function definition.find(_, id) return by_id[id] end
+  function definition.find(folder, id)
+    local row = by_id[id]
+    if not row or not definition.per_folder then return row end
+    for _, each in ipairs(list_of(folder)) do
+      if each == row then return row end
+    end
+  end
 
-  --- Adds a row, gives it its Id and Key.
-  function definition.insert(row)
-    last_id = last_id + 1
-    row.Id, row.Key = last_id, row.Key or guid(definition.guid_kind, last_id)
-    list[#list + 1], by_id[last_id] = row, row
+  --- Puts a row that is in one folder into another, too.
+  function definition.link(row, folder)
+    local list = list_of(folder)
+    list[#list + 1] = row
     rows.version = rows.version + 1
     return row
   end
 
+  --- Adds a row, gives it its Id and Key, and tells it its folder.
+  function definition.insert(row, folder)
+    last_id = last_id + 1
+    row.Id, row.Key = last_id, row.Key or guid(definition.guid_kind, last_id)
+    if definition.type.kinds.OrganizationUnitId then
+      row.OrganizationUnitId = folder.Id
+      row.OrganizationUnitFullyQualifiedName = folder.FullyQualifiedName
+    end
+    by_id[last_id] = row
+    return definition.link(row, folder)
+  end
+
   function definition.remove(row)
     by_id[row.Id] = nil
-    for position, candidate in ipairs(list) do
-      if candidate == row then table.remove(list, position) break end
+    for _, list in pairs(lists) do
+      for position, candidate in ipairs(list) do
+        if candidate == row then table.remove(list, position) break end
+      end
     end
     rows.version = rows.version + 1
   end
 
+  --- Says that a row has been changed in place.
+  function definition.touch() rows.version = rows.version + 1 end
+
   return definition
+end
+rows.stored = stored
+
+--- Puts stored rows behind those of a generated set, whose numbers stay as they are.
+---@param generated table
+---@param definition table  what the stored ones have of their own: last_id, guid_kind
+---@return table definition  the stored set, to add to
+function rows.behind(generated, definition)
+  for _, name in ipairs { "type", "singular", "scope", "page_cap", "per_folder" } do
+    definition[name] = generated[name]
+  end
+  local first = { rows = generated.rows, read = generated.read, find = generated.find }
+  local last = stored(definition)
+  function generated.rows(folder)
+    local before, row_before = first.rows(folder)
+    local count, row_at = last.rows(folder)
+    if count == 0 then return before, row_before end
+    return before + count, function(position)
+      if position <= before then return row_before(position) end
+      return row_at(position - before)
+    end
+  end
+  function generated.read(row, property)
+    return (type(row) == "table" and last or first).read(row, property)
+  end
+  function generated.find(folder, id)
+    return last.find(folder, id) or first.find(folder, id)
+  end
+  return last
 end
 
 -- Folders ---------------------------------------------------------------------------------------

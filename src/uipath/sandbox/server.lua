@@ -4,6 +4,7 @@ local control = require("uipath.sandbox.control")
 local faults = require("uipath.sandbox.faults")
 local identity = require("uipath.sandbox.identity")
 local problem = require("uipath.sandbox.problem")
+local storage = require("uipath.sandbox.storage")
 local tenant = require("uipath.sandbox.tenant")
 local token_faults = require("uipath.sandbox.token_faults")
 
@@ -40,6 +41,7 @@ function server.begin(settings)
   settings.starter = nil
   identity.begin(settings)
   tenant.begin(settings)
+  storage.begin(settings)
   control.on_reset = faults.forget
   control.begin(settings)
   ngx.timer.every(WATCH_INTERVAL, function() watch(starter) end)
@@ -84,6 +86,12 @@ function server.faults()
     if token_fault then return token_faults.serve(token_fault) end
     return tenant.serve()
   end)
+end
+
+--- The host of files, which knows no tokens.
+function server.storage()
+  control.count()
+  answer(storage.serve)
 end
 
 --- Called when a request is over, whatever came of it.

@@ -1,20 +1,30 @@
 --- Test Manager: projects and test cases in its first page form, requirements in its second, roles
---- as a bare array.
+--- as a bare array. Running tests is in test_routes.lua.
 
 local identity = require("uipath.sandbox.identity")
 local json = require("uipath.sandbox.json")
 local problem = require("uipath.sandbox.problem")
 local rows = require("uipath.sandbox.rows")
+local test_routes = require("uipath.sandbox.test_routes")
+local test_sets = require("uipath.sandbox.test_sets")
 
 local testmanager = {}
 
 local PAGE_CAP = 100
 
-local PROJECTS, TEST_CASES, REQUIREMENTS = 3, 250, 230
+local PROJECTS, REQUIREMENTS = 3, 230
 
 local function project(number)
-  return { id = rows.guid(11, number), name = "Project " .. number, projectPrefix = "P" .. number,
+  local first = number == 1 and test_sets.project
+  return { id = rows.guid(11, number), name = first and first.name or "Project " .. number,
+    projectPrefix = first and first.prefix or "P" .. number,
     description = "", created = "2026-01-01T00:00:00Z" }
+end
+
+local function projects()
+  local list = {}
+  for number = 1, PROJECTS do list[number] = project(number) end
+  return list
 end
 
 local function member(kind, prefix, words)
@@ -25,7 +35,12 @@ local function member(kind, prefix, words)
   end
 end
 
-local test_case = member(12, "TC", "Test case")
+local function test_case(number, project_id)
+  for _, each in ipairs(projects()) do
+    if each.id == project_id then return test_sets.case(number, project_id, each.projectPrefix) end
+  end
+end
+
 local requirement = member(13, "REQ", "Requirement")
 
 --- The rows that `top` and `skip` ask for.
@@ -75,10 +90,13 @@ local ROLES = json.encode {
 
 --- Lists within a project: the scope and what to send.
 local LISTS = {
-  testcases = { "TM.TestCases", function(id) return paged(TEST_CASES, test_case, id) end },
+  testcases = { "TM.TestCases", function(id) return paged(test_sets.case_count, test_case, id) end },
   requirements = { "TM.Requirements", function(id)
     return counted(REQUIREMENTS, requirement, id)
   end },
+  -- Those of the first project are in test_routes.lua.
+  testsets = { "TM.TestSets", function() return counted(0) end },
+  testexecutions = { "TM.TestExecutions", function() return paged(0) end },
   ["permissions/project/roles"] = { "TM.Projects", function() return ROLES end },
 }
 
@@ -97,14 +115,21 @@ end
 ---@param path string
 ---@return integer status
 ---@return string body
+---@return table<string, string>|nil headers
 function testmanager.serve(path)
   local facts = identity.authenticate()
+  local id, rest = path:match("^api/v2/([%x-]+)/(.+)$")
+  if id == test_sets.project.id then
+    local status, body, headers = test_routes.serve(rest, facts, { paged = paged, counted = counted })
+    if status then return status, body, headers end
+  end
   if ngx.req.get_method() ~= "GET" then problem.raise(405) end
-  if path == "api/v2/projects" then
+  local prefix = path:match("^api/v2/projects/prefix/([^/]+)$")
+  if path == "api/v2/projects" or prefix then
     require_scope(facts, "TM.Projects")
+    if prefix then return 200, test_routes.project(projects(), prefix) end
     return 200, paged(PROJECTS, project)
   end
-  local id, rest = path:match("^api/v2/([%x-]+)/(.+)$")
   local list = LISTS[rest]
   if not list then problem.raise(404) end
   require_scope(facts, list[1])

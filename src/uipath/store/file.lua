@@ -2,6 +2,9 @@
 
 local internal = require "uipath.internal"
 
+-- Of a time in seconds; what has more is no time, and no number that could be written again.
+local MOST_DIGITS = 12
+
 -- By path: the same store for all clients of a Lua state.
 local stores = {}
 
@@ -15,28 +18,34 @@ end
 local function new(path)
   local store = { identity = "file " .. (path or "") }
 
-  -- The file's lines, "key expires_at token" each, as a table from keys to the rest. Those that have expired are left out.
-  local function read()
+  -- The file's lines, "key expires_at token" each, as a table from keys to the rest. Those that have
+  -- expired are left out, and so are those whose time is none.
+  local function entries_of(text)
     local entries = {}
-    local file = io.open(path)
-    if not file then return entries end
-    for line in file:lines() do
-      local key, expires_at, token = line:match "^(%S+) (%d*) (%S+)$"
-      expires_at = tonumber(expires_at)
-      if key and (not expires_at or expires_at > os.time()) then entries[key] = { token = token, expires_at = expires_at } end
+    for key, digits, token in text:gmatch "(%S+) (%d*) (%S+)\n" do
+      local expires_at = tonumber(digits)
+      if digits == "" or #digits <= MOST_DIGITS and expires_at > os.time() then
+        entries[key] = { token = token, expires_at = expires_at }
+      end
     end
-    file:close()
     return entries
   end
 
-  -- Two that write at once lose one of the entries at most, which is then fetched again.
-  local function write(entries)
+  local function text_of(entries)
     local lines = {}
     for key, entry in pairs(entries) do
       lines[#lines + 1] = ("%s %s %s\n"):format(key, entry.expires_at and ("%d"):format(entry.expires_at) or "", entry.token)
     end
     table.sort(lines)
-    local written, problem = internal.write_private(path, table.concat(lines))
+    return table.concat(lines)
+  end
+
+  -- change gets the entries, and gives whether they are other ones then.
+  local function update(change)
+    local written, problem = internal.update_private(path, function(text)
+      local entries = entries_of(text)
+      return change(entries) and text_of(entries) or nil
+    end)
     if not written then error(problem, 0) end
   end
 
@@ -46,21 +55,24 @@ local function new(path)
   end
 
   function store.load(key)
-    local entry = read()[key]
+    -- A file that cannot be read costs a fetch and not the call; save says what is wrong with it.
+    local entry = entries_of(internal.read_private(path) or "")[key]
     if entry then return entry.token, entry.expires_at end
   end
 
   function store.save(key, token, expires_at)
-    local entries = read()
-    entries[key] = { token = token, expires_at = expires_at and math.floor(expires_at) }
-    write(entries)
+    update(function(entries)
+      entries[key] = { token = token, expires_at = expires_at and math.floor(expires_at) }
+      return true
+    end)
   end
 
   function store.drop(key, token)
-    local entries = read()
-    if not entries[key] or entries[key].token ~= token then return end
-    entries[key] = nil
-    write(entries)
+    update(function(entries)
+      if not entries[key] or entries[key].token ~= token then return false end
+      entries[key] = nil
+      return true
+    end)
   end
 
   return store

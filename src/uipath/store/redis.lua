@@ -1,39 +1,14 @@
--- Tokens in a Redis server, for processes on many machines. The connection is a cosocket in nginx and LuaSocket's elsewhere; of the
--- protocol (RESP 2) there is what a few commands need.
+-- Tokens in a Redis server, for processes on many machines. Of the protocol (RESP 2) there is what a few commands need.
+
+local connection = require "uipath.store.redis_connection"
 
 local KNOWN = { host = "string", port = "number", password = "string", username = "string", database = "number", prefix = "string",
-  timeout = "number" }
-local IDLE_MS, POOL_SIZE = 60000, 100
-
+  timeout = "number", tls = "boolean", ca_file = "string" }
 -- Deletes the key if it has this very value: DROP key value.
 local DELETE_IF_EQUAL = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 -- By all options: the same store for all clients of a Lua state.
 local stores = {}
-
-local in_nginx = type(rawget(_G, "ngx")) == "table" and rawget(_G, "ngx").get_phase
-
--- Opens a connection. Gives it and whether it is new.
-local function connect(options)
-  local socket
-  if in_nginx then
-    local ngx = rawget(_G, "ngx")
-    socket = ngx.socket.tcp()
-    socket:settimeout(options.timeout * 1000)
-    local pool = ("uipath:%s:%d:%s:%d"):format(options.host, options.port, options.username or "", options.database)
-    local connected, problem = socket:connect(options.host, options.port, { pool = pool })
-    if not connected then error(problem, 0) end
-    return socket, socket:getreusedtimes() == 0
-  end
-  local problem
-  socket, problem = require("socket").tcp()
-  if not socket then error(problem, 0) end
-  socket:settimeout(options.timeout)
-  local connected
-  connected, problem = socket:connect(options.host, options.port)
-  if not connected then error(problem, 0) end
-  return socket, true
-end
 
 local function command(...)
   local parts = { ("*%d\r\n"):format(select("#", ...)) }
@@ -76,10 +51,10 @@ end
 
 -- Runs one command; raises what goes wrong, without the password.
 local function run(options, ...)
-  local connected, socket, is_new = pcall(connect, options)
+  local connected, socket, is_new = pcall(connection.open, options)
   if not connected then error(("redis at %s:%d: %s"):format(options.host, options.port, tostring(socket)), 0) end
   local ok, reply = pcall(exchange, options, socket, is_new, ...)
-  if ok and socket.setkeepalive then socket:setkeepalive(IDLE_MS, POOL_SIZE) else socket:close() end
+  if ok then connection.keep(socket) else socket:close() end
   if not ok then error(("redis at %s:%d: %s"):format(options.host, options.port, tostring(reply)), 0) end
   return reply
 end
@@ -89,7 +64,7 @@ local function new(options, identity)
 
   -- Why it cannot be used, or nil; asked by uipath.connect.
   function store.check()
-    if not in_nginx and not pcall(require, "socket") then return "uipath.store.redis needs LuaSocket outside nginx" end
+    return connection.check(options)
   end
 
   function store.load(key)
@@ -120,15 +95,18 @@ local function new(options, identity)
     run(options, "EVAL", DELETE_IF_EQUAL, 1, options.prefix .. "token:" .. key, value_of(token, expires_at))
   end
 
+  -- What the locks of this Lua state have as their values.
+  local owner
   function store.lock(key, seconds)
+    owner = owner or connection.unique()
     -- Without the server there is nobody to be shut out.
-    local ok, reply = pcall(run, options, "SET", options.prefix .. "lock:" .. key, 1, "NX", "EX", ("%d"):format(seconds))
+    local ok, reply = pcall(run, options, "SET", options.prefix .. "lock:" .. key, owner, "NX", "EX", ("%d"):format(seconds))
     return not ok or reply == "OK"
   end
 
   function store.unlock(key)
     -- If that fails it expires.
-    pcall(run, options, "DEL", options.prefix .. "lock:" .. key)
+    if owner then pcall(run, options, "EVAL", DELETE_IF_EQUAL, 1, options.prefix .. "lock:" .. key, owner) end
   end
 
   return store
@@ -141,14 +119,16 @@ return function(given)
   local options = { host = "127.0.0.1", port = 6379, database = 0, prefix = "uipath:", timeout = 1 }
   for name, value in pairs(given or {}) do
     if not KNOWN[name] then
-      error(("redis: unknown option '%s' (there are host, port, username, password, database, prefix and timeout)")
+      error(("redis: unknown option '%s' (there are host, port, username, password, database, prefix, timeout, tls and ca_file)")
         :format(tostring(name)), 3)
     end
     if type(value) ~= KNOWN[name] then error(("redis: %s must be a %s, not a %s"):format(name, KNOWN[name], type(value)), 3) end
     options[name] = value
   end
-  local identity = ("redis %s:%d/%d %s%s"):format(options.host, options.port, options.database, options.username or "", options.prefix)
-  local key = ("%s\n%s\n%s"):format(identity, options.password or "", options.timeout)
+  if options.ca_file and not options.tls then error("redis: ca_file is for tls = true", 3) end
+  local identity = ("%s %s:%d/%d %s%s"):format(options.tls and "rediss" or "redis", options.host, options.port, options.database,
+    options.username or "", options.prefix)
+  local key = ("%s\n%s\n%s\n%s"):format(identity, options.password or "", options.timeout, options.ca_file or "")
   stores[key] = stores[key] or new(options, identity)
   return stores[key]
 end

@@ -37,12 +37,15 @@ local function new(name)
     if value and value:sub(-#token - 1) == " " .. token then dict:delete(PREFIX .. key) end
   end
 
+  -- What the locks of this worker have as their values.
+  local owner
   function store.lock(key, seconds)
-    return dict:add(LOCK_PREFIX .. key, true, seconds) == true
+    owner = owner or ("%d %d"):format(ngx.worker.pid(), math.random(2 ^ 31))
+    return dict:add(LOCK_PREFIX .. key, owner, seconds) == true
   end
 
   function store.unlock(key)
-    dict:delete(LOCK_PREFIX .. key)
+    if dict:get(LOCK_PREFIX .. key) == owner then dict:delete(LOCK_PREFIX .. key) end
   end
 
   return store

@@ -1,0 +1,92 @@
+#include "origin.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "loop.h"
+
+/* To one host, however many requests are under way. */
+#define MOST_CONNECTIONS 128L
+
+/* As many as a service's requests need over HTTP/2. That one closes when little is to be done is no
+   reason to have one less, so that this is the least. */
+#define FEWEST_CONNECTIONS 3L
+
+struct origin {
+  struct origin *next;
+  char *key;
+  size_t key_length;
+  enum { UNKNOWN, SHARES, SHARES_NOT } kind; /* its connections, between requests */
+  long requests;                             /* under way */
+};
+
+struct origin *origin_of(struct loop *loop, const char *url) {
+  const char *host = strstr(url, "://");
+  size_t length = host == NULL ? 0 : (size_t)(host + 3 - url);
+  length += strcspn(url + length, "/?");
+  for (struct origin *origin = loop->origins; origin != NULL; origin = origin->next)
+    if (origin->key_length == length && memcmp(origin->key, url, length) == 0) return origin;
+  struct origin *origin = calloc(1, sizeof *origin);
+  char *key = strndup(url, length);
+  if (origin == NULL || key == NULL) {
+    free(origin);
+    free(key);
+    return NULL;
+  }
+  origin->key = key;
+  origin->key_length = length;
+  /* HTTP/2 is not asked for without TLS. */
+  origin->kind = strncasecmp(url, "http:", 5) == 0 ? SHARES_NOT : UNKNOWN;
+  origin->next = loop->origins;
+  loop->origins = origin;
+  return origin;
+}
+
+/* Where it is not known whether connections are shared, libcurl waits for the first one to tell, and
+   needs one for each request when they are not. */
+static long connections_for(const struct origin *origin) {
+  if (origin->kind != SHARES) return origin->requests;
+  return (origin->requests + STREAMS_PER_CONNECTION - 1) / STREAMS_PER_CONNECTION;
+}
+
+/* The limit is one for all hosts, so that the one that needs most decides. */
+static void tell_limit(struct loop *loop) {
+  long most = FEWEST_CONNECTIONS;
+  for (const struct origin *origin = loop->origins; origin != NULL; origin = origin->next) {
+    long needed = connections_for(origin);
+    if (needed > most) most = needed;
+  }
+  if (most > MOST_CONNECTIONS) most = MOST_CONNECTIONS;
+  if (most == loop->connections_per_host) return;
+  loop->connections_per_host = most;
+  curl_multi_setopt(loop->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
+}
+
+void origin_begin(struct loop *loop, struct origin *origin) {
+  origin->requests++;
+  tell_limit(loop);
+}
+
+void origin_end(struct loop *loop, struct origin *origin) {
+  origin->requests--;
+  tell_limit(loop);
+}
+
+void origin_learn(struct origin *origin, int http_version) {
+  if (http_version > 0) origin->kind = http_version >= 20 ? SHARES : SHARES_NOT;
+}
+
+bool origin_is_unknown(const struct origin *origin) {
+  return origin->kind == UNKNOWN;
+}
+
+void origins_free(struct loop *loop) {
+  for (struct origin *origin = loop->origins, *next; origin != NULL; origin = next) {
+    next = origin->next;
+    free(origin->key);
+    free(origin);
+  }
+  loop->origins = NULL;
+}

@@ -1,0 +1,33 @@
+/* Origins: how many connections to a server are worth having. Over HTTP/2 one carries a hundred
+   requests at once, over HTTP/1.1 one. libcurl, left alone, opens a connection for each request that
+   finds all streams taken, until another connection is ready to be shared. */
+#ifndef ENGINE_ORIGIN_H
+#define ENGINE_ORIGIN_H
+
+#include <stdbool.h>
+
+struct loop;
+
+/* Requests that go over one HTTP/2 connection at once, where the server allows as many. */
+#define STREAMS_PER_CONNECTION 100
+
+/* The scheme, host and port of an absolute URL; made at first sight, lives as long as the loop. */
+struct origin;
+
+/* NULL: no memory. */
+struct origin *origin_of(struct loop *loop, const char *url);
+
+/* A request is given to libcurl, and taken back. Both tell it how many connections it may have to
+   one host from now on: as many as the busiest origin needs. */
+void origin_begin(struct loop *loop, struct origin *origin);
+void origin_end(struct loop *loop, struct origin *origin);
+
+/* Takes note of the HTTP version of a response: 10, 11, 20, 30; 0: unknown. */
+void origin_learn(struct origin *origin, int http_version);
+
+/* Whether it is not known yet how many requests one of its connections carries. */
+bool origin_is_unknown(const struct origin *origin);
+
+void origins_free(struct loop *loop);
+
+#endif
