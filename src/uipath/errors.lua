@@ -47,7 +47,8 @@ local function hint_of(err, value, scope, folder)
   end
   local allowed = err.status == 405 and err.headers and err.headers.allow
   if allowed and allowed:find "%a" then return "this path takes " .. allowed:sub(1, 100) end
-  if err.status == 404 then
+  -- Where a service says that one thing of a list is not there, there is nothing wrong with the path.
+  if err.status == 404 and not (err.code and (err.url or ""):find "%(.*%)") then
     local found, hints = pcall(require, "uipath.hints")
     local hint = found and hints.not_found(err)
     if hint then return hint end
