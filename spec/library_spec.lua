@@ -94,9 +94,9 @@ describe("the annotations name", function()
   it("the methods of the groups of recipes, with their arguments and options", function()
     local described = ""
     for _, name in ipairs { "uipath", "recipes", "tests" } do
-      local file = assert(io.open("src/uipath/library/" .. name .. ".lua"))
-      described = described .. file:read "*a"
-      file:close()
+      local part = assert(io.open("src/uipath/library/" .. name .. ".lua"))
+      described = described .. part:read "*a"
+      part:close()
     end
     for _, name in ipairs(require("debug").getmetatable(client).groups) do
       local class = name:gsub("^%l", string.upper)
