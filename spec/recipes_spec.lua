@@ -43,7 +43,7 @@ describe("recipes", function()
       local method = recipes.find(name)
       assert.is_truthy(method.help:find "^%l", name)
       assert.is_function(method.run)
-      assert.is_true(#method.calls > 0)
+      assert.is_table(method.calls, name)
       for _, argument in ipairs(method.arguments) do assert.is_string(argument[1], name) end
       for option, facts in pairs(method.options or {}) do assert.is_string(facts[2], name .. " " .. option) end
       for _, call in ipairs(method.calls) do
@@ -76,6 +76,18 @@ describe("recipes", function()
     end)
     assert.equal("timeout", log.results[2].kind)
     assert.equal(2001, log[1].options.folder)
+  end)
+
+  it("fetch what a row lacks", function()
+    local shared = client:folder "Shared"
+    local function id_of(set, name) return { Id = shared:get(set, { filter = { "Name eq ?", name } }).value[1].Id } end
+    local process, queue = id_of("odata/Releases", "Payroll Check"), id_of("odata/QueueDefinitions", "Payments")
+    assert.equal("Payroll Check", assert(shared.jobs:start(process)).ReleaseName)
+    assert.equal("row", assert(shared.queues:add(queue, { A = 1 }, { reference = "row" })).Reference)
+    assert.equal(1, (shared.queues:add_many(queue, { { A = 1 } }, { reference = "row 2" })))
+    assert.is_table(shared.queues:take(queue))
+    assert.equal("EUR", (shared.assets:get(id_of("odata/Assets", "Currency"))))
+    assert.equal("robot", (shared.assets:credential(id_of("odata/Assets", "SapLogin"))))
   end)
 
   it("are loaded by preload", function()

@@ -86,9 +86,11 @@ static enum url_deployment deployment_option(lua_State *L, int index) {
 }
 
 /* The groups of recipes, each of them a field of every client; what they are is in uipath/recipes. */
-static const char *const groups[] = {"assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules", "tests", NULL};
+static const char *const groups[] = {"assets",    "buckets", "exports",   "folders", "jobs", "packages",
+                                     "processes", "queues",  "schedules", "tests",   NULL};
 
-/* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's file is out of reach. */
+/* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's
+   file is out of reach. */
 static int client_index(lua_State *L) {
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
@@ -108,18 +110,23 @@ static int client_index(lua_State *L) {
   return 1;
 }
 
-/* Gives the metatable below the methods on top, which it takes, what finds them and the groups. Both are in the metatable by name, too,
-   for those that list them. [-1, +0] */
-static void set_index(lua_State *L) {
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "methods");
-  lua_pushcclosure(L, client_index, 1);
-  lua_setfield(L, -2, "__index");
+/* Pushes the list of the groups' names. [-0, +1] */
+static void push_groups(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; groups[i] != NULL; i++) {
     lua_pushstring(L, groups[i]);
     lua_rawseti(L, -2, i + 1);
   }
+}
+
+/* Gives the metatable below the methods on top, which it takes, what finds them and the groups. Both are in the metatable
+   by name, too, for those that list them. [-1, +0] */
+static void set_index(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "methods");
+  lua_pushcclosure(L, client_index, 1);
+  lua_setfield(L, -2, "__index");
+  push_groups(L);
   lua_setfield(L, -2, "groups");
 }
 
@@ -525,6 +532,8 @@ void client_add_internals(lua_State *L) {
       {"tenant_origin", internal_tenant_origin}, {"option", internal_option}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
+  push_groups(L);
+  lua_setfield(L, -2, "groups");
 }
 
 void client_open(lua_State *L) {

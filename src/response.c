@@ -249,7 +249,7 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   if (call->request.is_presigned) {
     const char *query = strchr(call->request.url.data, '?');
     set_string(L, "_query", query == NULL ? NULL : query + 1);
-    if (reply->status == 403 && reply->hint == NULL) set_string(L, "hint", hint_refused_address);
+    if (reply->status == 403 && reply->hint == NULL && call->request.token_source == NULL) set_string(L, "hint", hint_refused_address);
   }
   if (reply->status >= 400) set_folder(L, &call->request);
 }
@@ -357,6 +357,10 @@ static void push_success(lua_State *L, const struct call *call, const struct res
       }
       break;
     case CONTENT_HTML_OR_JSON:
+      if (call->request.looks) {
+        lua_pushlstring(L, reply->body.data, reply->body.length);
+        break;
+      }
       if (json_decode(L, reply->body.data, reply->body.length, &(struct json_options){.drop_nulls = context->drop_nulls})) break;
       lua_pop(L, 1);
       /* fall through */

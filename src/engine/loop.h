@@ -46,6 +46,8 @@ struct loop {
                                    over a connection that others may share */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
+  bool has_straight;            /* there has been a download into what is no regular file */
+  bool has_paused;              /* one of these waits for its reader */
   struct token_cache *tokens;   /* all of them */
   struct services *services;    /* all of them: see pace.h */
   struct origin *origins;       /* all of them: see origin.h */

@@ -149,12 +149,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
   struct transfer *transfer = user;
   size_t length = size * count;
   if (transfer->download != NULL) {
-    bool for_memory;
     long status = 0;
     transfer->progress_ms = clock_monotonic_ms();
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (!download_take(transfer->download, transfer, (int)status, bytes, length, &for_memory)) return 0;
-    if (!for_memory) return length;
+    switch (download_take(transfer->download, transfer, (int)status, bytes, length)) {
+      case DOWNLOAD_TAKEN: return length;
+      case DOWNLOAD_FOR_MEMORY: break;
+      case DOWNLOAD_WAITS: transfer->is_paused = true; return CURL_WRITEFUNC_PAUSE;
+      case DOWNLOAD_STOPS: return 0;
+    }
   }
   if (transfer->coding == CODING_UNKNOWN) transfer->coding = coding_of(transfer);
   if (transfer->body_failure != NULL) return 0;
@@ -370,7 +373,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
-  transfer->has_status = transfer->headers_complete = transfer->is_interim = false;
+  transfer->has_status = transfer->headers_complete = transfer->is_interim = transfer->is_paused = false;
   transfer->trailer_bytes = 0;
   transfer->too_large = transfer->no_memory = false;
   transfer->file_failure[0] = transfer->error_text[0] = '\0';

@@ -62,6 +62,7 @@ struct transfer {
   int64_t start_ms;           /* clock_monotonic_ms of the last of these */
   bool *has_started;          /* set to true at each of these that others may share the connection
                                  of, as HTTP/1.x is not known to be spoken there: see loop_turn */
+  bool is_paused;             /* the download waits for its reader */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
   bool is_interim;            /* they are of a 1xx: others follow */
