@@ -43,7 +43,7 @@ describe("recipes", function()
       local method = recipes.find(name)
       assert.is_truthy(method.help:find "^%l", name)
       assert.is_function(method.run)
-      assert.is_table(method.calls, name)
+      assert.is_true(#method.calls > 0 or name == "tests.junit") -- which asks nobody
       for _, argument in ipairs(method.arguments) do assert.is_string(argument[1], name) end
       for option, facts in pairs(method.options or {}) do assert.is_string(facts[2], name .. " " .. option) end
       for _, call in ipairs(method.calls) do

@@ -69,7 +69,8 @@ static int preload(lua_State *L) {
       "uipath.functions",         "uipath.hints",            "uipath.paging",           "uipath.profile",
       "uipath.recipes",           "uipath.recipes.assets",   "uipath.recipes.buckets",  "uipath.recipes.exports",
       "uipath.recipes.folders",   "uipath.recipes.jobs",     "uipath.recipes.packages", "uipath.recipes.processes",
-      "uipath.recipes.queues",    "uipath.recipes.schedules", "uipath.recipes.tests", "uipath.sleeping",        "uipath.store",
+      "uipath.recipes.queues",    "uipath.recipes.schedules", "uipath.recipes.tests",   "uipath.sleeping",
+      "uipath.store",
       "uipath.store.file", "uipath.store.redis", "uipath.store.shared_dict", "uipath.token",
       "uipath.token_store",
   };
