@@ -140,7 +140,6 @@ build = {
     ["uipath.paging.given"] = "src/uipath/paging/given.lua",
     ["uipath.paging.heap"] = "src/uipath/paging/heap.lua",
     ["uipath.paging.keys"] = "src/uipath/paging/keys.lua",
-    ["uipath.paging.links"] = "src/uipath/paging/links.lua",
     ["uipath.paging.options"] = "src/uipath/paging/options.lua",
     ["uipath.paging.refusal"] = "src/uipath/paging/refusal.lua",
     ["uipath.paging.service"] = "src/uipath/paging/service.lua",
