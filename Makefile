@@ -67,8 +67,8 @@ UNIT_TESTS     := $(patsubst spec/unit/%.c,$(BUILD)/unit/%,$(wildcard spec/unit/
 JSON_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/json/*.c))
 PORTABLE_OBJECTS := $(JSON_OBJECTS:$(BUILD)/%=$(BUILD)/portable/%)
 UNIT_TESTS       += $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_portable_test,$(wildcard spec/unit/json_*_test.c))
-# So is the twin of what Linux alone has.
-UNIT_TESTS       += $(BUILD)/unit/descriptor_portable_test
+# So are the twins of what Linux alone has.
+UNIT_TESTS       += $(BUILD)/unit/descriptor_portable_test $(BUILD)/unit/file_sink_portable_test
 LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
 
 # Where a compiler or headers are missing, one line instead of a compiler's many.
@@ -136,7 +136,7 @@ $(BUILD)/unit/json_%_portable_test: spec/unit/json_%_test.c $(PORTABLE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE -DUIPATH_PORTABLE $(LUA_INCLUDE) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(LUA_LIBS) -lm
 
-$(BUILD)/unit/descriptor_portable_test: spec/unit/descriptor_test.c $(BUILD)/portable/src/engine/descriptor.o
+$(BUILD)/unit/%_portable_test: spec/unit/%_test.c $(BUILD)/portable/src/engine/%.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka
 
@@ -235,6 +235,11 @@ bench-nginx: ## throughput, CPU and latency inside nginx against hand-written co
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
+test-foreign: ## what readers that others have written see in our JUnit files (npm installs them into build/foreign)
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@$(MAKE) -s --no-print-directory LUA=lua5.4 module
+	@LUA=lua5.4 spec/foreign/run
+
 ROUNDS ?= 20
 
 steady: ## the specs of time, processes and sockets on a busy core: make steady ROUNDS=20
@@ -246,7 +251,7 @@ test-soak: ## 100,000 small calls: descriptors and memory stay flat
 	@for lua in lua5.4 luajit; do $(MAKE) -s --no-print-directory LUA=$$lua module programs && \
 	  eval "$$($(MAKE) -s --no-print-directory LUA=$$lua shell-env)" && MALLOC_ARENA_MAX=1 build/$$lua/support/host spec/support/soak.lua || exit 1; done
 
-bench: ## time against bare libcurl and others (the one target that may use npm)
+bench: ## time against bare libcurl and others (may use npm)
 	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory module
 	@spec/bench/run
@@ -277,4 +282,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak steady bench fuzz lint systems catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx test-foreign bench-nginx test-asan test-tsan test-valgrind test-gc test-soak steady bench fuzz lint systems catalogue clean help
