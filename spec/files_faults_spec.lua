@@ -277,7 +277,12 @@ describe("time", function()
       { total_timeout = 0.4 })
     assert.is_nil(bytes)
     assert.equal("timeout", err.kind)
-    assert.matches("not done within 0.%d+ s", err.message)
+    assert.matches("not done within 0.4 s", err.message)
+    -- Of several requests, too.
+    bytes, err = client:download(host.path(new_key(), { size = 1000, cuts = "500", stalls = "yes" }), folder .. "/a",
+      { total_timeout = 0.6 })
+    assert.is_nil(bytes)
+    assert.matches("not done within 0.6 s", err.message)
     assert.same({}, names())
   end)
 end)

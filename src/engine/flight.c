@@ -184,7 +184,7 @@ static bool only_reads(const struct flight *flight) {
 
 static void fail_at_deadline(struct flight *flight) {
   char message[MESSAGE_SIZE];
-  bool is_total = flight->last_moment_ms <= clock_monotonic_ms();
+  bool is_total = flight->call->request.last_moment_ms <= clock_monotonic_ms();
   snprintf(message, sizeof message, "%s within %g s (%s)", is_total ? "not done" : streams(flight) ? "no progress" : "no answer",
            (double)(is_total ? flight->call->request.total_timeout_ms : flight->call->request.timeout_ms) / 1000, current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
@@ -208,7 +208,7 @@ static bool streams(const struct flight *flight) {
 /* Puts the deadline off to that of what has moved last. false: that has passed. */
 static bool put_off_deadline(struct flight *flight) {
   int64_t until = flight->job.transfer.progress_ms + flight->call->request.timeout_ms;
-  if (until > flight->last_moment_ms) until = flight->last_moment_ms;
+  if (until > flight->call->request.last_moment_ms) until = flight->call->request.last_moment_ms;
   if (until <= clock_monotonic_ms() || !timers_set(&flight->loop->timers, &flight->deadline, until)) return false;
   flight->job.exchange.deadline_ms = until;
   return true;
@@ -464,7 +464,6 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
   flight->progress.owner = flight;
   flight->progress.expired = on_progress_due;
   flight->told_done = -1;
-  flight->last_moment_ms = request->total_timeout_ms == INT64_MAX ? INT64_MAX : now + request->total_timeout_ms;
   flight->deadline.expired = on_deadline;
   flight->turn.begin = send_now;
   flight->job.exchange = (struct exchange){
@@ -475,7 +474,7 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
       .safe = !request->is_presigned && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0),
       .repeats_500 = request->is_presigned && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "PUT") == 0),
       .max_attempts = request->max_attempts,
-      .deadline_ms = now + (request->timeout_ms < request->total_timeout_ms ? request->timeout_ms : request->total_timeout_ms),
+      .deadline_ms = request->timeout_ms < request->last_moment_ms - now ? now + request->timeout_ms : request->last_moment_ms,
   };
   flight->next = loop->flights;
   if (flight->next != NULL) flight->next->previous = flight;
