@@ -48,6 +48,7 @@ build = {
         "src/engine/pace.c",
         "src/engine/pipe_signal.c",
         "src/engine/poll_few.c",
+        "src/engine/progress.c",
         "src/engine/proxy.c",
         "src/engine/retry.c",
         "src/engine/sending.c",
