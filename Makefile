@@ -67,8 +67,8 @@ UNIT_TESTS     := $(patsubst spec/unit/%.c,$(BUILD)/unit/%,$(wildcard spec/unit/
 JSON_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/json/*.c))
 PORTABLE_OBJECTS := $(JSON_OBJECTS:$(BUILD)/%=$(BUILD)/portable/%)
 UNIT_TESTS       += $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_portable_test,$(wildcard spec/unit/json_*_test.c))
-# So is the twin of what Linux alone has.
-UNIT_TESTS       += $(BUILD)/unit/descriptor_portable_test
+# So are the twins of what Linux alone has.
+UNIT_TESTS       += $(BUILD)/unit/descriptor_portable_test $(BUILD)/unit/file_sink_portable_test
 LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
 
 # Where a compiler or headers are missing, one line instead of a compiler's many.
@@ -136,7 +136,7 @@ $(BUILD)/unit/json_%_portable_test: spec/unit/json_%_test.c $(PORTABLE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE -DUIPATH_PORTABLE $(LUA_INCLUDE) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(LUA_LIBS) -lm
 
-$(BUILD)/unit/descriptor_portable_test: spec/unit/descriptor_test.c $(BUILD)/portable/src/engine/descriptor.o
+$(BUILD)/unit/%_portable_test: spec/unit/%_test.c $(BUILD)/portable/src/engine/%.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka
 

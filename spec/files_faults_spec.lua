@@ -169,6 +169,42 @@ describe("a download that breaks", function()
   end)
 end)
 
+describe("a slow reader of a pipe", function()
+  it("holds up its own download alone, without end", function()
+    local program = ([[
+      uipath.all(function() io.stderr:write(tostring(client:download(%q, "/dev/stdout"))) end,
+        function()
+          for _ = 1, 20 do assert(client:get("json/x?text=1")) end
+          io.stderr:write "others "
+        end)
+    ]]):format(host.path(new_key(), { size = 3000000 }))
+    -- The reader begins when the other calls are over, and later than the timeout.
+    local reader = ("{ until grep -q others %s/err; do sleep 0.02; done; sleep 0.7; cat >%s/got; }"):format(folder, folder)
+    tenant.shell(("%s 2>%s/err | %s"):format(tenant.command(host.options { timeout = 0.5 }, program), folder, reader))
+    assert.equal("others 3000000", read(folder .. "/err"))
+    assert.is_true(read(folder .. "/got") == storage.content(3000000))
+  end)
+
+  it("does not hold up Ctrl-C", function()
+    local program = ([[
+      client:download(%q, %q, { on_progress = function() io.stderr:write "begun\n" end })
+    ]]):format(host.path(new_key(), { size = 3000000 }), folder .. "/pipe")
+    tenant.shell("mkfifo " .. folder .. "/pipe")
+    -- It opens the pipe and never reads.
+    local reader = io.popen(("exec 3<>%s/pipe; echo $$; exec sleep 100"):format(folder))
+    local reader_pid = reader:read "*l"
+    local pipe = io.popen("echo $$; exec " .. tenant.command(host.options(), program) .. " 2>&1")
+    local pid = pipe:read "*l"
+    assert.equal("begun", pipe:read "*l")
+    os.execute("kill -INT " .. pid)
+    local said = pipe:read "*a"
+    os.execute("kill " .. reader_pid)
+    pipe:close()
+    reader:close()
+    assert.matches("interrupted!", said)
+  end)
+end)
+
 describe("time", function()
   it("is without progress, for as long as it takes", function()
     local began = tenant.now()

@@ -105,7 +105,9 @@ local function written(run, problem)
   local suite = root.children[1]
   local counts = counted(suite)
   for name, value in pairs(counts) do assert.equal(tostring(value), suite.attributes[name], name) end
-  for _, name in ipairs { "tests", "failures", "errors", "skipped" } do assert.equal(tostring(counts[name]), root.attributes[name], name) end
+  for _, name in ipairs { "tests", "failures", "errors", "skipped" } do
+    assert.equal(tostring(counts[name]), root.attributes[name], name)
+  end
   return suite, counts, text
 end
 

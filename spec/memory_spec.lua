@@ -34,6 +34,10 @@ describe("without memory", function()
       "client:get 'fault/ok'" },
     { "a started call with functions", "client = client:with { on_event = function() end }",
       "local call = client:start('GET', 'fault/ok') call:done() call:wait()" },
+    { "a download", "client:download('fault/ok', '/dev/null')", "client:download('fault/bytes/5000', '/dev/null')" },
+    { "a download of JSON", "client:download('fault/ok', '/dev/null')", "client:download('fault/ok', '/dev/null', { timeout = 5 })" },
+    { "an upload", "client:download('fault/ok', '/dev/null')",
+      "client:upload('fault/echo', 'x', { method = 'PUT', on_progress = function() end })" },
     { "a token", "", "client:token()" },
     { "uipath.check", "", "uipath.check(client:get 'fault/error/orchestrator')", "Folder does not exist" },
   }

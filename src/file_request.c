@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -17,19 +18,24 @@
 
 #define METATABLE "uipath.download"
 #define LONGEST_SECONDS 1e9
+#define PAUSE_MS 1 /* between two looks at a pipe that is full */
 
 /* ======================================================================== */
 /* Downloads as Lua has them: a userdata with one reference                 */
 /* ======================================================================== */
 
+struct handle {
+  struct download *download; /* NULL once it has been collected */
+};
+
 static struct download *check_download(lua_State *L, int index) {
-  return *(struct download **)luaL_checkudata(L, index, METATABLE);
+  return ((struct handle *)luaL_checkudata(L, index, METATABLE))->download;
 }
 
 static int collect_download(lua_State *L) {
-  struct download **download = luaL_checkudata(L, 1, METATABLE);
-  download_release(*download);
-  *download = NULL;
+  struct handle *handle = luaL_checkudata(L, 1, METATABLE);
+  download_release(handle->download);
+  handle->download = NULL;
   return 0;
 }
 
@@ -40,15 +46,15 @@ static int internal_download(lua_State *L) {
   const char *path = lua_tolstring(L, 1, &length);
   if (length == 0) return luaL_error(L, "the path of the file must not be empty");
   if (strlen(path) != length) return luaL_error(L, "the path of the file must not contain NUL");
-  struct download **download = lua_newuserdatauv(L, sizeof *download, 1);
-  *download = NULL;
-  if (luaL_newmetatable(L, METATABLE)) {
-    lua_pushcfunction(L, collect_download);
-    lua_setfield(L, -2, "__gc");
-  }
+  struct handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
+  handle->download = NULL;
+  luaL_newmetatable(L, METATABLE);
+  /* Each time: the first may have run out of memory here. */
+  lua_pushcfunction(L, collect_download);
+  lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  *download = download_new(path);
-  if (*download == NULL) return luaL_error(L, "not enough memory");
+  handle->download = download_new(path);
+  if (handle->download == NULL) return luaL_error(L, "not enough memory");
   return 1;
 }
 
@@ -65,7 +71,12 @@ static int internal_keep_download(lua_State *L) {
   const char *text = luaL_checklstring(L, 2, &length);
   struct pipe_signal held;
   pipe_signal_hold(&held);
-  bool is_kept = file_sink_open(sink) && file_sink_write(sink, text, length) && file_sink_commit(sink);
+  enum file_sink_result result = file_sink_open(sink) ? FILE_SINK_WAITS : FILE_SINK_FAILED;
+  while (result == FILE_SINK_WAITS) {
+    result = file_sink_write(sink, text, length);
+    if (result == FILE_SINK_WAITS) poll(NULL, 0, PAUSE_MS);
+  }
+  bool is_kept = result == FILE_SINK_WRITTEN && file_sink_commit(sink);
   pipe_signal_release(&held);
   if (is_kept) {
     lua_pushboolean(L, 1);
@@ -81,8 +92,8 @@ static int internal_keep_download(lua_State *L) {
 /* Uploads and addresses                                                    */
 /* ======================================================================== */
 
-/* check_upload(body) → the Content-Type of a uipath.file that has one, or nil; and what is wrong with the file, or nil. Raises for what
-   can be no upload. */
+/* check_upload(body) → the Content-Type of a uipath.file that has one, or nil; and what is wrong with the file, or nil. Raises
+   for what can be no upload. */
 static int internal_check_upload(lua_State *L) {
   struct stat status;
   lua_settop(L, 1);
@@ -92,9 +103,10 @@ static int internal_check_upload(lua_State *L) {
   if (path == NULL) return luaL_error(L, "the body must be a string or a uipath.file, got %s", luaL_typename(L, 1));
   lua_getfield(L, 1, "content_type");
   const char *why = NULL;
-  if (stat(path, &status) != 0) why = strerror(errno);
-  else if (!S_ISREG(status.st_mode)) why = S_ISDIR(status.st_mode) ? strerror(EISDIR) : "it is not a regular file";
-  else if (access(path, R_OK) != 0) why = strerror(errno);
+  if (stat(path, &status) != 0 || (S_ISREG(status.st_mode) && access(path, R_OK) != 0))
+    why = strerror(errno);
+  else if (!S_ISREG(status.st_mode))
+    why = S_ISDIR(status.st_mode) ? strerror(EISDIR) : "it is not a regular file";
   if (why == NULL) return 1;
   lua_pushfstring(L, "cannot read %s: %s", path, why);
   return 2;
@@ -118,7 +130,8 @@ static void push_clean(lua_State *L, const char *url, size_t length) {
   luaL_pushresult(&clean);
 }
 
-/* check_address(client, url) → the URL as it can be sent, whether it is on the client's own host; nil and what is wrong with it */
+/* check_address(client, url) → the URL as it can be sent, whether it is on the client's own host; nil and what is wrong with it
+ */
 static int internal_check_address(lua_State *L) {
   const struct client *client = client_check(L, 1);
   size_t length;
@@ -154,7 +167,8 @@ static bool is_own_header(const char *name) {
 static int internal_is_header(lua_State *L) {
   size_t name_length, value_length;
   const char *name = luaL_checklstring(L, 1, &name_length), *value = luaL_checklstring(L, 2, &value_length);
-  bool is_name = name_length > 0 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == name_length;
+  bool is_name = name_length > 0 &&
+                 strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == name_length;
   if (is_name && is_own_header(name)) return 0;
   lua_pushboolean(L, is_name && !text_has_control(value, value_length));
   return 1;
@@ -211,9 +225,12 @@ const char *file_request_build(lua_State *L, struct call_request *request, const
 
 void file_request_add_internals(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"download", internal_download},         {"discard_download", internal_discard_download},
-      {"keep_download", internal_keep_download}, {"check_upload", internal_check_upload},
-      {"check_address", internal_check_address}, {"is_header", internal_is_header},
+      {"download", internal_download},
+      {"discard_download", internal_discard_download},
+      {"keep_download", internal_keep_download},
+      {"check_upload", internal_check_upload},
+      {"check_address", internal_check_address},
+      {"is_header", internal_is_header},
       {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);

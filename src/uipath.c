@@ -11,6 +11,7 @@
 #include "lazy.h"
 #include "odata.h"
 #include "one_line.h"
+#include "owned.h"
 #include "private_file.h"
 #include "request.h"
 #include "suggest.h"
@@ -132,6 +133,7 @@ int luaopen_uipath(lua_State *L) {
       {NULL, NULL, false},
   };
   stay_loaded();
+  owned_open(L);
   preload_internal(L);
   call_open(L);
   client_open(L);

@@ -171,9 +171,9 @@ function host.access()
   })
 end
 
--- …/json/KEY?text=: this JSON.
+-- …/json/KEY?text=: this JSON, or what `type` says.
 function host.json()
-  ngx.header["Content-Type"] = "application/json"
+  ngx.header["Content-Type"] = ngx.req.get_uri_args(0).type or "application/json"
   ngx.print(ngx.req.get_uri_args(0).text)
 end
 

@@ -95,7 +95,8 @@ static void learn_validator(struct download *download, const struct transfer *tr
 /* The digits of a number that *cursor points to, which is moved past them; -1: there are none. */
 static int64_t read_number(const char **cursor, const char *end) {
   int64_t number = *cursor < end && **cursor >= '0' && **cursor <= '9' ? 0 : -1;
-  for (; *cursor < end && **cursor >= '0' && **cursor <= '9' && number < INT64_MAX / 100; ++*cursor) number = number * 10 + (**cursor - '0');
+  for (; *cursor < end && **cursor >= '0' && **cursor <= '9' && number < INT64_MAX / 100; ++*cursor)
+    number = number * 10 + (**cursor - '0');
   return number;
 }
 
@@ -120,8 +121,10 @@ static bool read_range(const struct transfer *transfer, struct content_range *ra
     if (range->last < range->first) return false;
   }
   if (cursor == end || *cursor++ != '/') return false;
-  if (cursor < end && *cursor == '*') cursor++;
-  else if ((range->total = read_number(&cursor, end)) < 0) return false;
+  if (cursor < end && *cursor == '*')
+    cursor++;
+  else if ((range->total = read_number(&cursor, end)) < 0)
+    return false;
   return cursor == end;
 }
 
@@ -129,8 +132,10 @@ static bool read_range(const struct transfer *transfer, struct content_range *ra
 static const char *objection(struct download *download, const struct transfer *transfer) {
   struct content_range range;
   if (!download->asked_for_rest) return "the server sent a part of the file, which was not asked for";
-  if (!read_range(transfer, &range) || range.first != download->sink.length) return "the server sent another part of the file than was asked for";
-  if (!agrees(transfer, download->is_date ? "Last-Modified" : "ETag", download->validator)) return "the file has changed meanwhile";
+  if (!read_range(transfer, &range) || range.first != download->sink.length)
+    return "the server sent another part of the file than was asked for";
+  if (!agrees(transfer, download->is_date ? "Last-Modified" : "ETag", download->validator))
+    return "the file has changed meanwhile";
   if (range.total >= 0 && download->total >= 0 && range.total != download->total) return "the file has changed meanwhile";
   if (range.total >= 0) download->total = range.total;
   return NULL;
@@ -185,19 +190,32 @@ static void decide(struct download *download, const struct transfer *transfer, i
   if (download->looks && download->place == DOWNLOAD_IN_FILE) download->place = place_to_look(transfer);
 }
 
-bool download_take(struct download *download, struct transfer *transfer, int status, const char *bytes, size_t length,
-                   bool *for_memory) {
+static enum download_result result_of(enum file_sink_result result) {
+  if (result == FILE_SINK_WAITS) return DOWNLOAD_WAITS;
+  return result == FILE_SINK_WRITTEN ? DOWNLOAD_TAKEN : DOWNLOAD_STOPS;
+}
+
+enum download_result download_take(struct download *download, struct transfer *transfer, int status, const char *bytes,
+                                   size_t length) {
   if (download->place == DOWNLOAD_UNDECIDED) decide(download, transfer, status);
   struct buffer *kept = &transfer->reply_body;
   if (download->place == DOWNLOAD_LOOKED_AT && length > DOWNLOAD_LONGEST_LOOK - kept->length) {
     /* It is too long for what would be looked for. */
+    enum file_sink_result result =
+        kept->length > 0 ? file_sink_write(&download->sink, kept->data, kept->length) : FILE_SINK_WRITTEN;
+    if (result != FILE_SINK_WRITTEN) return result_of(result);
     download->place = DOWNLOAD_IN_FILE;
-    if (kept->length > 0 && !file_sink_write(&download->sink, kept->data, kept->length)) return false;
     kept->length = 0;
   }
-  *for_memory = download->place == DOWNLOAD_IN_MEMORY || download->place == DOWNLOAD_LOOKED_AT;
-  if (*for_memory) return true;
-  return download->place == DOWNLOAD_IN_FILE && file_sink_write(&download->sink, bytes, length);
+  switch (download->place) {
+    case DOWNLOAD_IN_MEMORY:
+    case DOWNLOAD_LOOKED_AT:
+      return DOWNLOAD_FOR_MEMORY;
+    case DOWNLOAD_IN_FILE:
+      return result_of(file_sink_write(&download->sink, bytes, length));
+    default:
+      return DOWNLOAD_STOPS;
+  }
 }
 
 /* ======================================================================== */
@@ -239,8 +257,10 @@ void download_finish(struct download *download, const struct transfer *transfer,
   }
   if (download->mismatch != NULL) {
     bool began = download->sink.length > 0 || download->asked_for_rest;
-    if (!restart(download, false)) end_with_file(download, end);
-    else end_with(end, began ? RETRY_BROKEN : RETRY_PERMANENT, CALL_NETWORK, download->mismatch);
+    if (!restart(download, false))
+      end_with_file(download, end);
+    else
+      end_with(end, began ? RETRY_BROKEN : RETRY_PERMANENT, CALL_NETWORK, download->mismatch);
     return;
   }
   if (!responded || end->status < 200 || end->status >= 300) return;
@@ -250,8 +270,10 @@ void download_finish(struct download *download, const struct transfer *transfer,
   if (download->total >= 0 && download->sink.length < download->total) {
     end_with(end, RETRY_BROKEN, CALL_NETWORK, "the server sent only a part of the file");
   } else if (download->total >= 0 && download->sink.length > download->total) {
-    if (!restart(download, false)) end_with_file(download, end);
-    else end_with(end, RETRY_BROKEN, CALL_NETWORK, "the server sent more than the file has");
+    if (!restart(download, false))
+      end_with_file(download, end);
+    else
+      end_with(end, RETRY_BROKEN, CALL_NETWORK, "the server sent more than the file has");
   } else if (!file_sink_commit(&download->sink)) {
     end_with_file(download, end);
   }

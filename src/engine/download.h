@@ -28,7 +28,7 @@ enum download_place {
   DOWNLOAD_IN_MEMORY, /* in the transfer's reply_body, as usual */
   DOWNLOAD_LOOKED_AT, /* likewise, up to DOWNLOAD_LONGEST_LOOK */
   DOWNLOAD_IN_FILE,
-  DOWNLOAD_USELESS    /* it is thrown away: see mismatch or sink.failure */
+  DOWNLOAD_USELESS /* it is thrown away: see mismatch or sink.failure */
 };
 
 struct download {
@@ -56,10 +56,16 @@ void download_release(struct download *download);
 /* Before a request: decides whether it asks for the rest. looks: see above. false: the file cannot be written. */
 bool download_begin(struct download *download, bool looks);
 
-/* Some of the body of an answer has come, whose headers the transfer has. What is to be kept in memory is the caller's
-   to keep. false: the transfer is of no use any more. */
-bool download_take(struct download *download, struct transfer *transfer, int status, const char *bytes, size_t length,
-                   bool *for_memory);
+enum download_result {
+  DOWNLOAD_TAKEN,
+  DOWNLOAD_FOR_MEMORY, /* the caller is to keep them there */
+  DOWNLOAD_WAITS,      /* these very bytes are to come again when file_sink_is_ready */
+  DOWNLOAD_STOPS       /* the transfer is of no use any more */
+};
+
+/* Some of the body of an answer has come, whose headers the transfer has. */
+enum download_result download_take(struct download *download, struct transfer *transfer, int status, const char *bytes,
+                                   size_t length);
 
 /* The transfer is over: corrects how, by what has become of the file. Puts that in its place when it is whole. */
 void download_finish(struct download *download, const struct transfer *transfer, struct transfer_end *end);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -95,7 +97,7 @@ static int named_descriptor(const char *path) {
   if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
   for (const char *const *folder = folders; *folder != NULL; folder++) {
     size_t length = strlen(*folder), digits = strncmp(path, *folder, length) == 0 ? strspn(path + length, "0123456789") : 0;
-    if (digits > 0 && digits < 9 && path[length + digits] == '\0') return atoi(path + length);
+    if (digits > 0 && digits < 9 && path[length + digits] == '\0') return (int)strtol(path + length, NULL, 10);
   }
   return -1;
 }
@@ -210,25 +212,46 @@ bool file_sink_open(struct file_sink *sink) {
 /* Writing                                                                  */
 /* ======================================================================== */
 
-bool file_sink_write(struct file_sink *sink, const void *bytes, size_t length) {
-  const char *cursor = bytes;
-  bool straight = sink->target == NULL;
-  if (straight && sink->length < sink->written) {
-    size_t known = sink->written - sink->length < (int64_t)length ? (size_t)(sink->written - sink->length) : length;
-    sink->length += (int64_t)known;
-    cursor += known;
-    length -= known;
+bool file_sink_is_ready(const struct file_sink *sink) {
+  struct pollfd reader = {.fd = sink->descriptor, .events = POLLOUT};
+  return sink->target != NULL || poll(&reader, 1, 0) != 0;
+}
+
+/* The same for what is written straight. Of what was written already, before it had to wait or the connection broke, as
+   many bytes are left out. */
+static enum file_sink_result write_straight(struct file_sink *sink, const char *bytes, size_t length) {
+  int64_t start = sink->length, end = start + (int64_t)length;
+  while (sink->written < end) {
+    /* A pipe that is ready takes so many at least. */
+    size_t left = (size_t)(end - sink->written), most = left < PIPE_BUF ? left : PIPE_BUF;
+    if (!file_sink_is_ready(sink)) return FILE_SINK_WAITS;
+    ssize_t count = write(sink->descriptor, bytes + (sink->written - start), most);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      fail(sink, errno);
+      return FILE_SINK_FAILED;
+    }
+    sink->written += count;
   }
+  sink->length = end;
+  return FILE_SINK_WRITTEN;
+}
+
+enum file_sink_result file_sink_write(struct file_sink *sink, const void *bytes, size_t length) {
+  const char *cursor = bytes;
+  if (sink->target == NULL) return write_straight(sink, bytes, length);
   while (length > 0) {
     ssize_t count = write(sink->descriptor, cursor, length);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(sink, errno);
+    if (count < 0) {
+      fail(sink, errno);
+      return FILE_SINK_FAILED;
+    }
     cursor += count;
     length -= (size_t)count;
     sink->length += count;
-    if (straight) sink->written = sink->length;
   }
-  return true;
+  return FILE_SINK_WRITTEN;
 }
 
 bool file_sink_restart(struct file_sink *sink, bool is_same) {

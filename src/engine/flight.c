@@ -124,7 +124,7 @@ static void record_attempts(struct flight *flight, int repetitions, int status, 
   int64_t begun_ms = flight->job.sent_ms;
   for (int i = repetitions; i > 0; i--) {
     record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0,
-               i <= flight->job.transfer.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
+               i <= flight->job.transfer.sending.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
     begun_ms = flight->job.transfer.start_ms;
   }
   record_one(flight, last, clock_monotonic_ms() - begun_ms, status, message);
@@ -176,6 +176,12 @@ static const char *current_wait(const struct flight *flight) {
   return flight->job.transfer.starts > 0 ? "waiting for the response" : "connecting";
 }
 
+/* Whether the request changes nothing; the exchange's `safe` leaves out those whose redirects are not followed. */
+static bool only_reads(const struct flight *flight) {
+  const char *method = flight->call->request.method;
+  return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 static void fail_at_deadline(struct flight *flight) {
   char message[MESSAGE_SIZE];
   bool is_total = flight->last_moment_ms <= clock_monotonic_ms();
@@ -183,7 +189,7 @@ static void fail_at_deadline(struct flight *flight) {
            (double)(is_total ? flight->call->request.total_timeout_ms : flight->call->request.timeout_ms) / 1000, current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
   flight->call->reply.for_token = flight->waits_for_token;
-  if (!flight->job.exchange.safe && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0)
+  if (!only_reads(flight) && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0)
     flight->call->reply.uncertain = true;
   abort_attempt(flight, message);
   forget_answer(flight);
@@ -210,6 +216,8 @@ static bool put_off_deadline(struct flight *flight) {
 
 static void on_deadline(void *owner) {
   struct flight *flight = owner;
+  /* A slow reader is not the server's fault. */
+  if (flight->job.transfer.is_paused) flight->job.transfer.progress_ms = clock_monotonic_ms();
   if (streams(flight) && flight->job.transfer.easy != NULL && put_off_deadline(flight)) return;
   fail_at_deadline(flight);
 }
@@ -338,7 +346,7 @@ static void finish_as_answered(struct flight *flight) {
 
 /* Whether the attempt that has ended so may have done what it asked for: it was sent, and no answer says that it has not. */
 static bool is_uncertain(const struct flight *flight, const struct transfer_end *end) {
-  if (flight->job.exchange.safe) return false;
+  if (only_reads(flight)) return false;
   if (end->outcome != RETRY_RESPONSE) return flight->job.transfer.starts > 0;
   if (end->status == 503) return end->retry_after_ms < 0;
   return end->status == 408 || end->status == 500 || end->status == 502 || end->status == 504;

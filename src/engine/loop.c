@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "download.h"
 #include "flight.h"
 #include "notify.h"
 #include "origin.h"
@@ -14,6 +15,10 @@
 
 /* Kept open for later: a process talks to one or two hosts. */
 #define MOST_IDLE_CONNECTIONS 128L
+/* Downloads whose readers are watched while the loop sleeps; more are looked at when it wakes. */
+#define MOST_PAUSED 8
+/* It wakes so often while some wait. */
+#define LONGEST_PAUSED_MS 50
 
 /* A seed that differs between processes and runs; it only spreads retries. */
 static uint64_t seed(const void *address) {
@@ -91,17 +96,21 @@ static void return_handle(struct loop *loop, struct job *job, CURLcode result) {
 void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
   job->sent_ms = clock_monotonic_ms();
   job->transfer.has_started = &loop->has_started;
-  job->transfer.connections = &loop->connections;
+  job->transfer.sending.connections = &loop->connections;
   CURL *easy = take_handle(loop);
+  struct origin *origin = origin_of(loop, request->url);
   bool added = false;
-  if (easy == NULL) {
+  if (easy == NULL || origin == NULL) {
     job->transfer.no_memory = true;
+    job->transfer.easy = easy;
   } else if (transfer_prepare(&job->transfer, easy, request) &&
-             (job->origin = origin_of(loop, request->url)) != NULL) {
-    origin_begin(loop, job->origin);
+             transfer_trust(&job->transfer, origin_trust(origin))) {
+    job->origin = origin;
+    origin_begin(loop, origin);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
     added = add_handle(loop, easy);
   }
+  if (request->download != NULL && request->download->sink.target == NULL) loop->has_straight = true;
   if (added) return;
   if (job->transfer.file_failure[0] == '\0') job->transfer.no_memory = true;
   struct transfer_end end = transfer_explain(&job->transfer, CURLE_FAILED_INIT);
@@ -140,6 +149,41 @@ static void pass_on(struct loop *loop, struct job *job, CURLcode result) {
   job->ended(job->owner, &end);
 }
 
+/* Sends what has not been sent with the certificates that its origin needs. false: no memory. */
+static bool trust_again(struct loop *loop, struct job *job) {
+  return transfer_trust(&job->transfer, origin_trust(job->origin)) &&
+         add_handle(loop, job->transfer.easy);
+}
+
+/* Whether the job waits for a connection with fewer certificates than the origin needs. */
+static bool trusts_too_little(const struct job *job, const struct origin *origin) {
+  return job->origin == origin && job->transfer.easy != NULL && job->transfer.starts == 0 &&
+         job->transfer.trust < origin_trust(origin);
+}
+
+/* A transfer has failed, and was taken out of the multi handle. Where more certificates may vouch for
+   the server, it goes on with those, and so do the calls that wait for the connection: each would
+   fail by itself, one after the other. false: the transfer is over. */
+static bool trust_more(struct loop *loop, struct job *job, CURLcode result) {
+  struct origin *origin = job->origin;
+  if (!transfer_lacks_authority(&job->transfer, result)) return false;
+  origin_needs(origin, job->transfer.trust + 1);
+  if (!trust_again(loop, job)) {
+    job->transfer.no_memory = true;
+    return false;
+  }
+  for (struct flight *flight = loop->flights, *next; flight != NULL; flight = next) {
+    next = flight->next;
+    if (!trusts_too_little(&flight->job, origin)) continue;
+    remove_handle(loop, flight->job.transfer.easy);
+    if (trust_again(loop, &flight->job)) continue;
+    flight->job.transfer.no_memory = true;
+    pass_on(loop, &flight->job, CURLE_OUT_OF_MEMORY);
+    next = loop->flights; /* others may be gone with it */
+  }
+  return true;
+}
+
 /* Passes on the transfers that libcurl has finished with, of those that have to be unpacked at most one, as soon as it is. */
 static void read_ends(struct loop *loop) {
   int left;
@@ -151,9 +195,9 @@ static void read_ends(struct loop *loop) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
     remove_handle(loop, easy);
-    if (transfer_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
+    if (sending_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
     if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
-    else pass_on(loop, job, result);
+    else if (!trust_more(loop, job, result)) pass_on(loop, job, result);
   }
   struct job *first = loop->packed;
   if (first == NULL || !transfer_unpack(&first->transfer)) return;
@@ -161,11 +205,36 @@ static void read_ends(struct loop *loop) {
   pass_on(loop, first, CURLE_OK);
 }
 
+/* Lets the downloads go on whose readers have caught up, and sees which others wait. */
+static void resume_paused(struct loop *loop) {
+  for (struct flight *flight = loop->flights; flight != NULL; flight = flight->next) {
+    struct transfer *transfer = &flight->job.transfer;
+    if (transfer->easy == NULL || transfer->download == NULL) continue;
+    if (transfer->is_paused && file_sink_is_ready(&transfer->download->sink)) {
+      transfer->is_paused = false;
+      curl_easy_pause(transfer->easy, CURLPAUSE_CONT); /* which may pause it again */
+    }
+    if (transfer->is_paused) loop->has_paused = true;
+  }
+}
+
+/* Puts the readers that downloads wait for into the list. Gives their number. */
+static unsigned paused_readers(const struct loop *loop, struct curl_waitfd *waiters) {
+  unsigned count = 0;
+  for (const struct flight *flight = loop->flights; flight != NULL && count < MOST_PAUSED; flight = flight->next) {
+    const struct transfer *transfer = &flight->job.transfer;
+    if (transfer->easy != NULL && transfer->is_paused)
+      waiters[count++] = (struct curl_waitfd){.fd = transfer->download->sink.descriptor, .events = CURL_WAIT_POLLOUT};
+  }
+  return count;
+}
+
 void loop_turn(struct loop *loop) {
   int running;
-  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
-     transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
-     good. So they are all run once more. */
+  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has
+     come meanwhile for other transfers without running them (seen with 7.88.1, HTTP/2): the socket
+     has nothing more to tell then, and poll would wait for good. So they are all run once more,
+     which goes through all of them and costs the more the more there are. */
   bool has_long_one = loop->packed != NULL && loop->packed->transfer.gunzip.begun;
   /* What has come is passed on before more is read; between the pieces of a long one the network goes on. */
   loop->has_started = loop->packed == NULL || has_long_one;
@@ -174,6 +243,10 @@ void loop_turn(struct loop *loop) {
     curl_multi_perform(loop->multi, &running);
   }
   read_ends(loop);
+  if (loop->has_straight) {
+    loop->has_paused = false;
+    resume_paused(loop);
+  }
   if (timers_next(&loop->timers) != INT64_MAX) timers_run(&loop->timers, clock_monotonic_ms());
   if (loop->notify != NULL) notify_flush(loop->notify);
   token_caches_sweep(loop);
@@ -182,6 +255,7 @@ void loop_turn(struct loop *loop) {
 int loop_patience(const struct loop *loop, int64_t longest_ms) {
   int64_t next = timers_next(&loop->timers);
   if (loop->packed != NULL) return 0;
+  if (loop->has_paused && longest_ms > LONGEST_PAUSED_MS) longest_ms = LONGEST_PAUSED_MS;
   if (next != INT64_MAX) {
     int64_t left = next - clock_monotonic_ms();
     if (left < 0) left = 0;
@@ -193,13 +267,15 @@ int loop_patience(const struct loop *loop, int64_t longest_ms) {
 bool loop_sleep(struct loop *loop, int timeout_ms) {
   int ready = 0;
   bool is_asked = false;
-  struct curl_waitfd waiter = {.fd = -1, .events = CURL_WAIT_POLLIN};
+  struct curl_waitfd waiters[1 + MOST_PAUSED] = {{.fd = -1, .events = CURL_WAIT_POLLIN}};
   bool has_waiter = loop->notify != NULL;
-  if (has_waiter) waiter.fd = notify_descriptor(loop->notify);
+  unsigned count = has_waiter ? 1 : 0;
+  if (has_waiter) waiters[0].fd = notify_descriptor(loop->notify);
+  if (loop->has_paused) count += paused_readers(loop, waiters + count);
   if (poll_few_is_due(loop->added) ||
-      curl_multi_poll(loop->multi, has_waiter ? &waiter : NULL, has_waiter ? 1 : 0, timeout_ms, &ready) != CURLM_OK)
-    ready = poll_few(loop->multi, waiter.fd, &is_asked, timeout_ms);
-  if (is_asked || waiter.revents != 0) notify_serve(loop->notify);
+      curl_multi_poll(loop->multi, count > 0 ? waiters : NULL, count, timeout_ms, &ready) != CURLM_OK)
+    ready = poll_few(loop->multi, has_waiter ? waiters[0].fd : -1, &is_asked, timeout_ms);
+  if (is_asked || (has_waiter && waiters[0].revents != 0)) notify_serve(loop->notify);
   return ready > 0;
 }
 

@@ -259,6 +259,9 @@ function files.download(client, source, file, options)
   if type(source) ~= "string" and type(source) ~= "table" then
     internal.raise("the source must be a path or an access object, got " .. type(source))
   end
+  for _, name in ipairs { "range", "if-range", "if-none-match", "if-modified-since" } do
+    if name_in(options and options.headers, name) then internal.raise(("the header %s is the download's own"):format(name)) end
+  end
   local download = attempt(internal.download, file)
   local bytes, response
   if type(source) == "table" then

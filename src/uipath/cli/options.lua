@@ -123,7 +123,7 @@ end
 local define = {
   tests = function(command) require "uipath.cli.tests.options"(command) end,
   download = function(command)
-    command:argument("path", "such as odata/Processes/…DownloadPackage(key='A:1.0.0'), or …GetReadUri?path=…")
+    command:argument("path", "such as odata/Buckets(1)/…GetReadUri?path=…")
     command:argument("file", "which is there only when it is whole; - is standard output")
     add_transfer(command)
   end,
