@@ -9,7 +9,7 @@ local failure, text, with = shared.failure, shared.text, shared.with
 
 local verdict = {}
 
--- The services' counts may lag behind the rows for a moment: so often are both read before they are said to disagree.
+-- The service's counts and its rows may lag behind each other for a moment: so often are both read before they are said to disagree.
 local READINGS = 3
 local PAUSE = 1
 
@@ -191,17 +191,16 @@ local function is_green(cases)
   return #cases > 0 and count(cases).passed == #cases
 end
 
----The cases of a run that is over. Where they look green, what the service says in different places must be the same.
+---The cases of a run that is over. What is red is red; where they look green, the service's own counts must say the same.
 ---@param state uipath.tests.State
 ---@param again fun(): uipath.tests.State?, uipath.Error? reads the state anew
 ---@return table[]? cases
 ---@return uipath.Error? err
 function verdict.final_cases(client, project, id, call, state, again)
-  local problem, cases
+  local problem
   for reading = 1, READINGS do
-    local err, may_settle
-    cases, err, may_settle = verdict.cases(client, project, id, call)
-    if cases and agrees(state.counts, count(cases)) then return cases end
+    local cases, err, may_settle = verdict.cases(client, project, id, call)
+    if cases and (not is_green(cases) or agrees(state.counts, count(cases))) then return cases end
     if not cases and not may_settle then return nil, err end
     problem = err or failure("decode", "the service's counts of the run are others than those of its results")
     if reading < READINGS then
@@ -210,7 +209,6 @@ function verdict.final_cases(client, project, id, call, state, again)
       if not state then return nil, err end
     end
   end
-  if cases and not is_green(cases) then return cases end
   return nil, problem
 end
 

@@ -49,6 +49,13 @@ local function time_is_over(target, id, state, timeout)
   return failure("timeout", message, { hint = hint, run = handle(target, id, state) })
 end
 
+-- An error of a run that was started, with what the run is called and how it is taken up again.
+local function left_at(target, id, state, err, words)
+  err.run = handle(target, id, state)
+  err.hint = ("%s%s: luipath tests result %s"):format(err.hint and err.hint .. "; " or "", words, target.ref(id))
+  return nil, err
+end
+
 -- Whether an error of a request that only asks is one to wait out.
 local function is_passing(err, heard, began, is_new)
   local now = internal.now()
@@ -75,8 +82,7 @@ local function follow(target, id, options, deadline, context)
       end
       if state.is_over then return state end
     elseif not is_passing(err, heard, began, context.is_new) then
-      err.run = handle(target, id, context.state)
-      return nil, err
+      return left_at(target, id, context.state, err, "the run may go on; to take it up again")
     end
     local left = deadline - internal.now()
     if left <= 0 then return nil, time_is_over(target, id, context.state, options.timeout or waiting.TIMEOUT) end
@@ -103,10 +109,7 @@ function waiting.finish(target, id, options, deadline, context)
   state, err = follow(target, id, options, deadline, context)
   if not state then return nil, err end
   run, err = target.results(id, state)
-  if not run then
-    err.run = handle(target, id, state)
-    return nil, err
-  end
+  if not run then return left_at(target, id, state, err, "the run is over; to read its results again") end
   if options.on_progress then options.on_progress(run.counts.total, run.counts.total, run.counts.failed) end
   return run
 end
