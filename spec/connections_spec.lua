@@ -343,8 +343,8 @@ describe("a process with few descriptors", function()
 
   it("waits for more streams than it may have descriptors, without spinning", function()
     server = odd_server.start "h2_silent"
-    local output = run(60, { base_url = server.options.base_url, ca_file = server.options.ca_file,
-                             organization = "acme", tenant = "T", access_token = "x", timeout = 2 }, [[
+    server.options.timeout = 2
+    local output = run(60, server.options, [[
       local calls = {}
       local began = os.clock()
       for i = 1, 100 do calls[i] = client:start("GET", "odata/X") end
@@ -360,8 +360,8 @@ describe("a process with few descriptors", function()
 
   it("ends calls for which there is none with an error, at once", function()
     server = odd_server.start("keep", true)
-    local output = run(20, { base_url = server.options.base_url, organization = "acme", tenant = "T",
-                             access_token = "x", timeout = 20, max_attempts = 1 }, [[
+    server.options.max_attempts = 1
+    local output = run(20, server.options, [[
       assert(client:get "odata/X")
       local files = {}
       while true do
