@@ -235,6 +235,11 @@ bench-nginx: ## throughput, CPU and latency inside nginx against hand-written co
 	@$(MAKE) -s --no-print-directory LUA=luajit module
 	@eval "$$($(MAKE) -s --no-print-directory shell-env)"; export LUA_PATH="$(CURDIR)/?.lua;$$LUA_PATH"; luajit spec/nginx/bench.lua
 
+test-foreign: ## what readers that others have written see in our JUnit files (npm installs them into build/foreign)
+	@LUA=$(LUA_IS) spec/support/packages run test
+	@$(MAKE) -s --no-print-directory LUA=lua5.4 module
+	@LUA=lua5.4 spec/foreign/run
+
 ROUNDS ?= 20
 
 steady: ## the specs of time, processes and sockets on a busy core: make steady ROUNDS=20
@@ -246,7 +251,7 @@ test-soak: ## 100,000 small calls: descriptors and memory stay flat
 	@for lua in lua5.4 luajit; do $(MAKE) -s --no-print-directory LUA=$$lua module programs && \
 	  eval "$$($(MAKE) -s --no-print-directory LUA=$$lua shell-env)" && MALLOC_ARENA_MAX=1 build/$$lua/support/host spec/support/soak.lua || exit 1; done
 
-bench: ## time against bare libcurl and others (the one target that may use npm)
+bench: ## time against bare libcurl and others (may use npm)
 	@LUA=$(LUA_IS) spec/support/packages run test bench
 	@$(MAKE) -s --no-print-directory module
 	@spec/bench/run
@@ -277,4 +282,4 @@ clean: ## remove what was built, by luarocks too
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx bench-nginx test-asan test-tsan test-valgrind test-gc test-soak steady bench fuzz lint systems catalogue clean help
+.PHONY: print-build module unit programs install shell-env rock-vars run run-nginx test test-nginx test-foreign bench-nginx test-asan test-tsan test-valgrind test-gc test-soak steady bench fuzz lint systems catalogue clean help

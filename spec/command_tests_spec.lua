@@ -183,10 +183,16 @@ describe("on a terminal, luipath tests run", function()
 end)
 
 describe("luipath tests report", function()
+  it("ends with 0 where all has passed", function()
+    local path = file_with '{"case":"DEMO:1","result":"Passed"}'
+    local _, errors = output_of("tests report DEMO:43 --from " .. path)
+    assert.is_truthy(errors:find("Regression is green: 1 of 1 passed", 1, true))
+  end)
+
   it("takes JSON lines", function()
     local path = file_with '{"case":"DEMO:1","result":"Passed"}\n\n{"case":"DEMO:2","result":"Failed","reason":"The door is locked"}\n'
     local result = run("tests report DEMO:43 --from " .. path)
-    assert.equal(0, result.code, result.errors)
+    assert.equal(1, result.code, result.errors) -- red is red
     assert.is_truthy(result.output:find "DEMO:2 +Test case 2 +Failed +The door is locked")
     assert.is_truthy(result.errors:find("1 of 2 passed, 1 failed", 1, true))
   end)
@@ -203,7 +209,7 @@ describe("luipath tests report", function()
   <testcase name="opens twice DEMO:1" ><failure>second time</failure></testcase>
 </testsuite>]==]
     local result = run("tests report DEMO:43 -o json --from " .. path)
-    assert.equal(0, result.code, result.errors)
+    assert.equal(1, result.code, result.errors) -- red is red
     local cases = {}
     for _, case in ipairs(assert(require("uipath").json.decode(result.output)).cases) do
       cases[case.key] = case.result .. " " .. (case.reason or "")
@@ -217,7 +223,7 @@ describe("luipath tests report", function()
     local path = file_with ""
     run("tests run DEMO:43 --poll 0.1 --junit " .. path)
     local result = run("tests report DEMO:43 --from " .. path)
-    assert.equal(0, result.code, result.errors)
+    assert.equal(1, result.code, result.errors) -- red is red
     assert.is_truthy(result.errors:find("8 of 12 passed, 3 failed, 1 without a result", 1, true), result.errors)
   end)
 

@@ -17,8 +17,8 @@ local function error_of(answer, changes)
   return err
 end
 
-describe("a megabyte that was made to keep patterns busy", function()
-  local function filled(piece) return piece:rep(math.floor(2 ^ 20 / #piece)) end
+describe("a quarter of a megabyte that was made to keep patterns busy", function()
+  local function filled(piece) return piece:rep(math.floor(2 ^ 18 / #piece)) end
 
   local texts = {
     "<Message>", "<title", "<title>", "<", "<a ", "<m:message", "<Message><Code><RequestId>", "&#", "&lt", " ", "\n", "\194\133", "?",
@@ -26,6 +26,7 @@ describe("a megabyte that was made to keep patterns busy", function()
     "https://a/?", "Expect to have ", "a b ", '"password":', '"password" ', "client_secret=", "secret-", '"', "\\\"", "'", "a", "\255",
       "\0",
     "-", ".", "_", "client_secre",
+    "eyJ", "eyJa.", "eyJ.", "rt_", "rt_0123456789",
   }
   for _, piece in ipairs(texts) do
     it(("%q"):format(piece) .. ", as a text, takes no longer than others", function()
@@ -65,6 +66,16 @@ describe("a megabyte that was made to keep patterns busy", function()
       end)
     end)
   end
+
+  it("of header fields that come again and again, neither", function()
+    local lines = ("x:abc\n"):rep(30000):gsub("\n$", ""):gsub("\n", "\r\n")
+    tenant.in_time(3 * tenant.SLOWER, function()
+      return (tenant.timed(function()
+        local err = error_of { status = 403, type = false, headers = { lines } }
+        assert.equal(30000 * 5 - 2, #err.headers.x)
+      end))
+    end)
+  end)
 
   it("of a header field, neither", function()
     for _, piece in ipairs { "a=", "a", "a,", '"', " ", "Bearer " } do
@@ -158,6 +169,23 @@ describe("an error shows no secret", function()
     local err = error_of { status = 400, body = "a=1&client_secret=hidden-word&b=2; password=hidden-word", type = "text/plain" }
     expect_hidden(err, "hidden-word")
     assert.matches("a=1&client_secret=***&b=2", err.body, 1, true)
+  end)
+
+  it("that is one by its form", function()
+    for _, token in ipairs { "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.hidden-word_x", "rt_0123456789ABCDEF0123456789ABCDEF01" } do
+      for _, body in ipairs { ('{"message":"No: %s.","a":["%s"]}'):format(token, token), "<html>Bearer " .. token .. "</html>", token } do
+        expect_hidden(error_of { status = 400, body = body }, token:sub(-8))
+      end
+    end
+    assert.equal("eyJ and rt_1 are short", error_of({ status = 400, body = "eyJ and rt_1 are short", type = "text/plain" }).body)
+  end)
+
+  it("but the words about one are seen", function()
+    local err = error_of { status = 400,
+      body = '{"title":"Not valid.","errors":{"Password":"It is too short.","ClientSecret":["Too long."]}}' }
+    assert.equal("Not valid. ClientSecret: Too long. Password: It is too short.", err.message)
+    err = error_of { status = 400, body = '{"message":"No","password":123456789}' }
+    assert.equal("***", err.body.password)
   end)
 
   it("in the query of a signed address", function()

@@ -33,6 +33,11 @@ describe("an answer with 2xx is an error of kind failed:", function()
       "a0b1c2d3-4567-89ab-cdef-0123456789ab" },
     { "no items, and no words", '{"Success":false,"Message":null,"FailedItems":[]}', "the operation did not succeed" },
     { "items without words", '{"Success":false,"FailedItems":[{"Ordinal":1,"ErrorCode":"Busy","ErrorMessage":null}]}', "Busy", "Busy" },
+    { "items with a code that is a number, and no words",
+      '{"Success":false,"FailedItems":[{"Ordinal":1,"ErrorCode":1016,"ErrorMessage":null}]}',
+      "Ordinal 1: code 1016", 1016 },
+    { "items that are but rows", '{"Success":false,"Message":"No","FailedItems":[{"Id":7,"x":1},{"Name":"a"}]}', "No: Id 7; Name a" },
+    { "texts", '{"isSuccess":false,"errors":["Too long.","Not here."]}', "Too long.; Not here." },
     { "isSuccess", '{"isSuccess":false,"errorMessage":"The entity is read only.","errorCode":77}', "The entity is read only.", 77 },
     { "success, in the envelope of an error", '{"result":null,"success":false,"error":{"code":12,"message":"Not now.","details":"Wait."},'
       .. '"__abp":true}', "Not now. Wait.", 12 },
@@ -50,6 +55,7 @@ describe("an answer with 2xx is an error of kind failed:", function()
     { "a file's status without words", UPLOAD:format('"Conflict"', "null"), "B.1.nupkg: Conflict" },
     { "a file's status with an error object as text", UPLOAD:format('"Forbidden"', [["{\"message\":\"Not yours.\",\"errorCode\":5}"]]),
       "B.1.nupkg: Not yours." },
+    { "a file's status with an error object", UPLOAD:format('"Forbidden"', '{"message":"Not yours."}'), "B.1.nupkg: Not yours." },
   }
   for _, row in ipairs(rows) do
     it(row[1], function()

@@ -47,7 +47,7 @@ end
 -- The dialect that Jenkins, GitLab and GitHub's readers have in common: the attributes that must and that may be there, and the children in
 -- their order.
 local SCHEMA = {
-  testsuites = { must = { "name", "tests", "failures", "errors", "time" }, may = {}, children = { "testsuite" } },
+  testsuites = { must = { "name", "tests", "failures", "errors", "skipped", "time" }, may = {}, children = { "testsuite" } },
   testsuite = { must = { "name", "tests", "failures", "errors", "skipped", "time", "id" }, may = { "timestamp" },
     children = { "properties", "testcase" } },
   properties = { must = {}, may = {}, children = { "property" } },
@@ -105,7 +105,9 @@ local function written(run, problem)
   local suite = root.children[1]
   local counts = counted(suite)
   for name, value in pairs(counts) do assert.equal(tostring(value), suite.attributes[name], name) end
-  for _, name in ipairs { "tests", "failures", "errors" } do assert.equal(tostring(counts[name]), root.attributes[name], name) end
+  for _, name in ipairs { "tests", "failures", "errors", "skipped" } do
+    assert.equal(tostring(counts[name]), root.attributes[name], name)
+  end
   return suite, counts, text
 end
 

@@ -60,20 +60,20 @@ describe("every name that is shown", function()
 
   it("has its thing behind it", function()
     local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
-    local methods = getmetatable(client).methods
+    local methods = require("debug").getmetatable(client).methods
     local names = walk(nil, uipath)
     assert.is_truthy(table.concat(names, " "):find "%f[%w]map%f[%W]") -- the names that come late are among them
     for _, part in ipairs { "json", "odata", "store" } do walk(nil, uipath[part]) end
     walk(client, methods)
     local call = client:start("GET", "odata/Machines", { max_attempts = 1 })
-    walk(call, getmetatable(call).__index)
+    walk(call, require("debug").getmetatable(call).__index)
   end)
 end)
 
 describe("the annotations name", function()
   local client = uipath.connect { base_url = "http://127.0.0.1:1", organization = "o", tenant = "t", access_token = "none" }
-  local methods = getmetatable(client).methods
-  local call_methods = getmetatable(client:start("GET", "odata/Machines")).__index
+  local methods = require("debug").getmetatable(client).methods
+  local call_methods = require("debug").getmetatable(client:start("GET", "odata/Machines")).__index
 
   it("the functions of the module", function()
     local expected = annotated "\nfunction uipath%.([%w_]+)%("
@@ -94,11 +94,11 @@ describe("the annotations name", function()
   it("the methods of the groups of recipes, with their arguments and options", function()
     local described = ""
     for _, name in ipairs { "uipath", "recipes", "tests" } do
-      local file = assert(io.open("src/uipath/library/" .. name .. ".lua"))
-      described = described .. file:read "*a"
-      file:close()
+      local part = assert(io.open("src/uipath/library/" .. name .. ".lua"))
+      described = described .. part:read "*a"
+      part:close()
     end
-    for _, name in ipairs(getmetatable(client).groups) do
+    for _, name in ipairs(require("debug").getmetatable(client).groups) do
       local class = name:gsub("^%l", string.upper)
       assert.is_truthy(described:find("\n---@field " .. name .. " uipath." .. class .. "\n", 1, true), name)
       local expected, found = {}, {}

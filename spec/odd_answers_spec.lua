@@ -91,6 +91,14 @@ describe("the fields of a trailer", function()
   end)
 end)
 
+describe("a field that comes again", function()
+  it("is joined to one", function()
+    server:answer { body = "{}", headers = { "X-A: 1", "x-a:", "X-B: b", "X-A:  2 ", "x-c: c", "X-A: 3" } }
+    local _, response = assert(client:get "odata/X")
+    assert.same({ "1, , 2, 3", "b", "c" }, { response.headers["X-A"], response.headers["x-b"], response.headers["X-C"] })
+  end)
+end)
+
 describe("a token reply", function()
   it("may have its scopes as a list", function()
     server:answer { body = '{"access_token":"t","expires_in":3600,"scope":["OR.Jobs","OR.Folders.Read"]}' }

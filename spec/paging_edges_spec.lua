@@ -278,6 +278,13 @@ describe("a walk", function()
     assert.is_true(#server.asked() < 100)
   end)
 
+  it("ends with an error where the same rows, which have no key, come for every offset", function()
+    local client = client_for { { match = "odata/Jobs", body = { value = { { State = "A" }, { State = "B" } } } } }
+    local number, err = walk(client, "odata/Jobs")
+    assert.is_true(number >= 2 and number < 1000, number)
+    assert.matches("sends the same page for every offset", err.message)
+  end)
+
   it("ends with an error where less than half of what is counted comes", function()
     local client = client_for {
       { match = "skip=", body = page(1, 0) },

@@ -1,8 +1,8 @@
 -- Mistakes that nobody sees in credentials, names and scopes that were copied from somewhere are named.
 
 local assert = require "luassert"
+local command = require "spec.support.command"
 local replies = require "spec.support.replies"
-local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
 
 local function options_with(name, value)
@@ -68,10 +68,10 @@ describe("uipath.connect refuses", function()
   end)
 
   it("what is in a variable, too, by its name", function()
-    local output = tenant.shell(("env -i HOME=/nonexistent LUA_PATH=%s LUA_CPATH=%s UIPATH_CLIENT_ID=a UIPATH_CLIENT_SECRET='b ' "
-      .. "UIPATH_ORGANIZATION=o UIPATH_TENANT=t %s -e 'require(\"uipath\").connect()'")
-      :format(tenant.quoted(package.path), tenant.quoted(package.cpath), tenant.interpreter))
-    assert.matches("variable UIPATH_CLIENT_SECRET must not begin or end with a blank", output)
+    local variables = { UIPATH_CLIENT_ID = "a", UIPATH_CLIENT_SECRET = "b ", UIPATH_ORGANIZATION = "o", UIPATH_TENANT = "t" }
+    local result = command.luipath({ "get", "odata/Jobs" }, { environment = variables })
+    assert.equal(2, result.code)
+    assert.matches("variable UIPATH_CLIENT_SECRET must not begin or end with a blank", result.errors)
   end)
 
   it("it in an address", function()

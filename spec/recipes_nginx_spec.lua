@@ -30,6 +30,12 @@ describe("recipes in nginx", function()
           for i = 1, 50 do rows[i] = { Number = i } end
           ngx.say((client.queues:add_many("Invoices", rows, { chunk = 10 })))
         } }
+        location /tests { content_by_lua_block {
+          local path = os.tmpname()
+          local run, err = client.tests:run(ngx.var.arg_set, { poll = 0.1, junit = path })
+          os.remove(path)
+          ngx.say(run and tostring(run.passed) .. " " .. run.counts.failed .. " " .. #(run.cases[3].assertions or {}) or tostring(err))
+        } }
         location /sleep { content_by_lua_block { ngx.say(tostring(uipath.sleep(0.5))) } }
         location /folder { content_by_lua_block { ngx.say(tostring(select(2, client.jobs:start("Payrol Check")))) } }
       ]],
@@ -61,6 +67,10 @@ describe("recipes in nginx", function()
     assert.equal("nginx/one\n", body)
     _, body = server:get "/many"
     assert.equal("50\n", body)
+    _, body = server:get "/tests?set=DEMO:42"
+    assert.equal("true 0 0\n", body)
+    _, body = server:get "/tests?set=DEMO:43"
+    assert.equal("false 3 1\n", body)
     _, body = server:get "/folder"
     assert.is_truthy(body:find("there is no process 'Payrol Check' in the folder Shared (did you mean 'Payroll Check'?)", 1, true), body)
   end)

@@ -84,6 +84,7 @@ describe("client.queues", function()
     raises("did you mean 'reference'?", function() shared.queues:add("Invoices", {}, { referense = "x" }) end)
     raises('"until_failure"', function() shared.queues:add_many("Invoices", {}, { commit = "until_falure" }) end)
     raises("priority must be", function() shared.queues:add("Invoices", {}, { priority = "high" }) end)
+    raises("at most 128 characters", function() shared.queues:add("Invoices", {}, { reference = ("ü"):rep(129) }) end)
     raises("must be a date", function() shared.queues:add("Invoices", {}, { due = "tomorrow" }) end)
     raises("must be a list", function() shared.queues:add_many("Invoices", { A = 1 }) end)
     raises("business goes with error", function() shared.queues:finish(5, { business = true }) end)
@@ -276,6 +277,10 @@ describe("client.queues", function()
     it("when it adds otherwise, takes, finishes", function()
       local queue = new_queue()
       steps.try_all { run = function() return hasty.queues:add(queue, { A = 1 }, { reference = "often" }) end }
+      -- Where a reference may be there several times it is not looked for again and again.
+      local log = steps.run(function() return shared.queues:add(queue, { A = 1 }, { reference = "often" }) end, 1, steps.FAULTS.answer_lost)
+      assert.is_true(log.results[2].uncertain)
+      assert.equal(2, #log)
       steps.try_all { run = function() return hasty.queues:add(queue, { A = 1 }) end }
       steps.try_all { run = function() return hasty.queues:take(queue) end }
       steps.try_all {

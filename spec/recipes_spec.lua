@@ -43,7 +43,7 @@ describe("recipes", function()
       local method = recipes.find(name)
       assert.is_truthy(method.help:find "^%l", name)
       assert.is_function(method.run)
-      assert.is_true(#method.calls > 0)
+      assert.is_true(#method.calls > 0 or name == "tests.junit") -- which asks nobody
       for _, argument in ipairs(method.arguments) do assert.is_string(argument[1], name) end
       for option, facts in pairs(method.options or {}) do assert.is_string(facts[2], name .. " " .. option) end
       for _, call in ipairs(method.calls) do
@@ -78,13 +78,25 @@ describe("recipes", function()
     assert.equal(2001, log[1].options.folder)
   end)
 
+  it("fetch what a row lacks", function()
+    local shared = client:folder "Shared"
+    local function id_of(set, name) return { Id = shared:get(set, { filter = { "Name eq ?", name } }).value[1].Id } end
+    local process, queue = id_of("odata/Releases", "Payroll Check"), id_of("odata/QueueDefinitions", "Payments")
+    assert.equal("Payroll Check", assert(shared.jobs:start(process)).ReleaseName)
+    assert.equal("row", assert(shared.queues:add(queue, { A = 1 }, { reference = "row" })).Reference)
+    assert.equal(1, (shared.queues:add_many(queue, { { A = 1 } }, { reference = "row 2" })))
+    assert.is_table(shared.queues:take(queue))
+    assert.equal("EUR", (shared.assets:get(id_of("odata/Assets", "Currency"))))
+    assert.equal("robot", (shared.assets:credential(id_of("odata/Assets", "SapLogin"))))
+  end)
+
   it("are loaded by preload", function()
     local output = tenant.run(tenant.options(sandbox), [[
       uipath.preload()
       package.path = ""
       local ok, err = pcall(function() return client.jobs:start("X", nil, { folder = "Shared" }) end)
       print(ok)
-      for _, name in ipairs(getmetatable(client).groups) do print(pcall(function() return client[name] end)) end
+      for _, name in ipairs(require("debug").getmetatable(client).groups) do print(pcall(function() return client[name] end)) end
     ]])
     assert.is_nil(output:find("false", 1, true), output)
     assert.is_truthy(output:find "true", output)

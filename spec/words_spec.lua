@@ -69,6 +69,7 @@ describe("the words of", function()
       "Quota is used up" },
     { "a code alone", '{"errorCode":"itemNotFound"}', "itemNotFound", "itemNotFound" },
     { "what says the same twice", '{"message":"No.","error":{"message":"No.","details":"No."},"errors":["No."]}', "No." },
+    { "several error messages", '{"errorMessages":["One.","Two."]}', "One.; Two." },
     { "nothing", '{"message":null,"error":{"message":"  ","details":[]},"errors":{}}', "bad request" },
   }
   for _, row in ipairs(rows) do
@@ -88,6 +89,11 @@ describe("the words of", function()
       .. "<RequestId>abc</RequestId></Error>", "Not signed.\nRequestId:7", "AuthenticationFailed", "abc" },
     { "SOAP", "<s:Envelope><s:Body><s:Fault><faultcode>x</faultcode><faultstring>No action.</faultstring></s:Fault></s:Body></s:Envelope>",
       "No action." },
+    { "XML with raw text", "<Error><Message><![CDATA[a < b & c]]></Message></Error>", "a < b & c" },
+    { "a bare text in XML", '<string xmlns="urn:x">No queue.</string>', "No queue." },
+    { "problem details in XML", "<problem><title>Not possible</title><detail>The queue is full.</detail></problem>",
+      "Not possible: The queue is full." },
+    { "a page without a title", "<html><body><h1>Request &amp; refusal</h1><p>x</p></body></html>", "Request & refusal" },
     { "a page", "<!DOCTYPE html><HTML><head><TITLE>Too busy</TITLE></head><body>x</body></HTML>", "Too busy" },
   }
   for _, row in ipairs(documents) do
@@ -128,6 +134,12 @@ describe("header fields that say why are read:", function()
     assert.matches("access_token has expired", err.hint)
   end)
 
+  it("and of a 401 the scopes that it wants", function()
+    local err = error_of { status = 401, type = false,
+      headers = { 'WWW-Authenticate: Bearer error="insufficient_scope", scope="OR.A OR.B"' } }
+    assert.matches("^needs OR.A and OR.B; ", err.hint)
+  end)
+
   it("beside the body's words", function()
     local err = error_of { status = 403, body = '{"message":"No.","errorCode":3}', headers = { challenge } }
     assert.same({ "No. More is needed.", 3 }, { err.message, err.code })
@@ -162,12 +174,22 @@ describe("what another than the service says", function()
       assert.is_nil(err.hint:find "role")
       assert.is_nil(err.hint:find "scope")
     end
+    for _, field in ipairs { "Server: AkamaiGHost", "Server: awselb/2.0", "cf-mitigated: challenge",
+      "X-Squid-Error: ERR_ACCESS_DENIED 0" } do
+      for _, body in ipairs { "", '{"message":"Forbidden"}' } do
+        local err = error_of({ status = 403, body = body, headers = { field } }, "GET")
+        assert.matches("not the service's own answer", err.hint)
+      end
+    end
+    assert.matches("sign%-in of its own", error_of({ status = 511, body = PAGE, type = "text/html" }).hint)
     assert.equal("Access denied", error_of({ status = 403, body = PAGE, type = "text/html" }).message)
+    assert.matches("not the service's own", error_of({ status = 401, body = PAGE, type = "text/html" }).hint)
     assert.matches("not the service's own", error_of({ status = 413, body = PAGE, type = "text/html" }).hint)
   end)
 
   it("and what the service says is the service's", function()
-    for _, answer in ipairs { { body = '{"message":"You are not authorized!"}' }, { type = false }, { body = '"No."' },
+    for _, answer in ipairs { { body = '{"message":"You are not authorized!"}', headers = { "Server: cloudflare" } }, { type = false },
+      { body = '"No."' },
                               { body = "<m:error xmlns:m='x'><m:message>No.</m:message></m:error>", type = "application/xml" } } do
       answer.status = 403
       assert.matches("role", error_of(answer, "GET").hint)

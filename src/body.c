@@ -108,24 +108,27 @@ int body_multipart(lua_State *L) {
   return 1;
 }
 
-/* A malloc'ed copy of the field's string in the table at index; NULL if it is absent. */
-static char *copy_field(lua_State *L, int index, const char *name) {
+/* A malloc'ed copy of the field's string in the table at index; NULL if it is absent, where it may be. What was checked when the table was
+   made is checked again: the table is open to all. */
+static char *copy_field(lua_State *L, int index, const char *name, bool is_optional) {
   lua_getfield(L, index, name);
-  const char *text = lua_tostring(L, -1);
+  bool is_absent = is_optional && lua_isnil(L, -1);
+  const char *text = is_absent ? NULL : check_text(L, -1, name);
   char *copy = text == NULL ? NULL : strdup(text);
   lua_pop(L, 1);
-  if (text != NULL && copy == NULL) luaL_error(L, "not enough memory");
+  if (!is_absent && copy == NULL) luaL_error(L, "not enough memory");
   return copy;
 }
 
 static void read_part(lua_State *L, int index, struct body_part *part) {
-  part->name = copy_field(L, index, "name");
+  part->name = copy_field(L, index, "name", false);
   lua_getfield(L, index, "value");
+  check_part_value(L);
   int value = lua_gettop(L);
   if (lua_istable(L, value)) {
-    part->path = copy_field(L, value, "path");
-    part->filename = copy_field(L, value, "filename");
-    part->content_type = copy_field(L, value, "content_type");
+    part->path = copy_field(L, value, "path", false);
+    part->filename = copy_field(L, value, "filename", true);
+    part->content_type = copy_field(L, value, "content_type", true);
   } else {
     size_t length;
     const char *text = lua_tolstring(L, value, &length);
@@ -136,6 +139,10 @@ static void read_part(lua_State *L, int index, struct body_part *part) {
 
 static void read_multipart(lua_State *L, int index, struct call_body *body) {
   size_t count = lua_rawlen(L, index);
+  if (count == 0) {
+    luaL_error(L, "a multipart body needs at least one part");
+    return;
+  }
   body->kind = BODY_MULTIPART;
   body->parts = calloc(count, sizeof *body->parts);
   if (body->parts == NULL) {
@@ -145,6 +152,7 @@ static void read_multipart(lua_State *L, int index, struct call_body *body) {
   body->part_count = count;
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, index, (int)i + 1);
+    check_part(L, lua_gettop(L), (int)i + 1);
     read_part(L, lua_gettop(L), &body->parts[i]);
     lua_pop(L, 1);
   }
@@ -169,9 +177,9 @@ const char *body_read(lua_State *L, int index, struct call_body *body) {
     content_type = NULL;
   } else if (has_metatable(L, index, FILE_BODY)) {
     body->kind = BODY_FILE;
-    body->path = copy_field(L, index, "path");
+    body->path = copy_field(L, index, "path", false);
     lua_getfield(L, index, "content_type");
-    content_type = lua_isnil(L, -1) ? "application/octet-stream" : lua_tostring(L, -1);
+    content_type = lua_isnil(L, -1) ? "application/octet-stream" : check_text(L, -1, "content_type");
   } else if (lua_istable(L, index)) {
     if (!json_encode(L, index)) luaL_error(L, "the body: %s", lua_tostring(L, -1));
     read_bytes(L, body);

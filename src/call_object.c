@@ -11,6 +11,7 @@
 #include "engine/spare.h"
 #include "error.h"
 #include "file_request.h"
+#include "owned.h"
 #include "request.h"
 #include "response.h"
 #include "task.h"
@@ -21,6 +22,7 @@
 #define LONGEST_WAIT_S 1e9
 
 struct call_object {
+  struct owned owned;
   struct call *call; /* NULL once it has been collected: another finalizer may still have the object */
   const char *usage; /* the static message of a call that is a usage error; such a call is never submitted */
   bool drop_nulls;
@@ -35,8 +37,30 @@ struct call_object {
 static const char interruption_key = 0; /* the registry's name for the Lua function that an interrupted wait calls */
 
 /* ======================================================================== */
-/* Making                                                                   */
+/* Making and freeing                                                       */
 /* ======================================================================== */
+
+/* Frees the first of the events that have been taken. */
+static void drop_event(struct call_object *object) {
+  struct call_event *event = object->events;
+  object->events = event->next;
+  call_event_free(event);
+}
+
+/* Frees the call early: a page's body need not wait for the collector. */
+static void release(struct call_object *object) {
+  while (object->events != NULL) drop_event(object);
+  call_release(object->call);
+  object->call = NULL;
+}
+
+/* Frees the call, which may be under way. */
+static void abandon(struct owned *owned) {
+  struct call_object *object = (struct call_object *)owned;
+  if (object->call == NULL) return;
+  if (object->usage == NULL) engine_cancel(object->call);
+  release(object);
+}
 
 /* Pushes a new call of the client at index 1. [-0, +1] */
 static struct call_object *new_object(lua_State *L, call_results *results) {
@@ -48,6 +72,7 @@ static struct call_object *new_object(lua_State *L, call_results *results) {
   /* The resolved options: they hold the secret that is borrowed above. */
   lua_getiuservalue(L, 1, 1);
   lua_setiuservalue(L, -2, 1);
+  owned_add(L, &object->owned, abandon);
   object->call = call_new();
   if (object->call == NULL) luaL_error(L, "not enough memory");
   error_position(L, object->where, sizeof object->where);
@@ -158,20 +183,6 @@ static void push_results(lua_State *L, const struct call_object *object) {
                     .drop_nulls = object->drop_nulls, .client_secret = object->client_secret, .where = object->where});
 }
 
-/* Frees the first of the events that have been taken. */
-static void drop_event(struct call_object *object) {
-  struct call_event *event = object->events;
-  object->events = event->next;
-  call_event_free(event);
-}
-
-/* Frees the call early: a page's body need not wait for the collector. */
-static void release(struct call_object *object) {
-  while (object->events != NULL) drop_event(object);
-  call_release(object->call);
-  object->call = NULL;
-}
-
 /* The results of a call that nobody else has: pushes them and frees the call. */
 static int take_results(lua_State *L, int index) {
   struct call_object *object = check_object(L, index);
@@ -214,6 +225,10 @@ int call_start_token(lua_State *L, call_results *results) {
 
 const struct token *call_token(lua_State *L, int index, enum token_kind *kind) {
   const struct call_object *object = check_object(L, index);
+  if (object->call == NULL) {
+    luaL_error(L, "the call has been collected");
+    return NULL;
+  }
   const struct call_reply *reply = &object->call->reply;
   *kind = token_source_kind(object->call->request.token_source);
   if (reply->error == CALL_OK && reply->token != NULL) return reply->token;
@@ -314,9 +329,8 @@ static int call_fd(lua_State *L) {
 
 static int call_collect(lua_State *L) {
   struct call_object *object = check_object(L, 1);
-  if (object->call == NULL) return 0;
-  if (object->usage == NULL) engine_cancel(object->call);
-  release(object);
+  owned_remove(&object->owned);
+  abandon(&object->owned);
   return 0;
 }
 
@@ -445,6 +459,7 @@ static int internal_is_yieldable(lua_State *L) {
 static int internal_give(lua_State *L) {
   struct call_object *object = check_object(L, 1);
   double seconds = check_seconds(L, 3);
+  if (object->call == NULL) return 0;
   /* One that is over when it arrives would be asked for again and again. */
   if (seconds >= 0 && seconds < 1) seconds = 1;
   engine_give_token(object->call, luaL_checkstring(L, 2), seconds < 0 ? -1 : (int64_t)(seconds * 1000));
@@ -453,7 +468,7 @@ static int internal_give(lua_State *L) {
 
 static int internal_refuse(lua_State *L) {
   struct call_object *object = check_object(L, 1);
-  engine_refuse_token(object->call, luaL_checkstring(L, 2), lua_toboolean(L, 3) != 0);
+  if (object->call != NULL) engine_refuse_token(object->call, luaL_checkstring(L, 2), lua_toboolean(L, 3) != 0);
   return 0;
 }
 
@@ -483,7 +498,8 @@ static void push_progress(lua_State *L, const struct call_event *event) {
 
 /* fetch(call): the token store has none */
 static int internal_fetch(lua_State *L) {
-  engine_fetch_token(check_object(L, 1)->call);
+  struct call_object *object = check_object(L, 1);
+  if (object->call != NULL) engine_fetch_token(object->call);
   return 0;
 }
 
@@ -638,6 +654,8 @@ static void new_metatable(lua_State *L, const char *name) {
   luaL_newmetatable(L, name);
   lua_pushliteral(L, METATABLE);
   lua_setfield(L, -2, "__name");
+  lua_pushliteral(L, METATABLE);
+  lua_setfield(L, -2, "__metatable"); /* what getmetatable gives: nothing that could be called at the wrong time */
   luaL_setfuncs(L, metamethods, 0);
   lua_insert(L, -2);
   lua_setfield(L, -2, "__index");

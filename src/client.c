@@ -86,9 +86,11 @@ static enum url_deployment deployment_option(lua_State *L, int index) {
 }
 
 /* The groups of recipes, each of them a field of every client; what they are is in uipath/recipes. */
-static const char *const groups[] = {"assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules", "tests", NULL};
+static const char *const groups[] = {"assets",    "buckets", "exports",   "folders", "jobs", "packages",
+                                     "processes", "queues",  "schedules", "tests",   NULL};
 
-/* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's file is out of reach. */
+/* client[name]: one of the methods in upvalue 1, or a group of recipes, made for this client. Raises where the group's
+   file is out of reach. */
 static int client_index(lua_State *L) {
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
@@ -108,18 +110,23 @@ static int client_index(lua_State *L) {
   return 1;
 }
 
-/* Gives the metatable below the methods on top, which it takes, what finds them and the groups. Both are in the metatable by name, too,
-   for those that list them. [-1, +0] */
-static void set_index(lua_State *L) {
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "methods");
-  lua_pushcclosure(L, client_index, 1);
-  lua_setfield(L, -2, "__index");
+/* Pushes the list of the groups' names. [-0, +1] */
+static void push_groups(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; groups[i] != NULL; i++) {
     lua_pushstring(L, groups[i]);
     lua_rawseti(L, -2, i + 1);
   }
+}
+
+/* Gives the metatable below the methods on top, which it takes, what finds them and the groups. Both are in the metatable
+   by name, too, for those that list them. [-1, +0] */
+static void set_index(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "methods");
+  lua_pushcclosure(L, client_index, 1);
+  lua_setfield(L, -2, "__index");
+  push_groups(L);
   lua_setfield(L, -2, "groups");
 }
 
@@ -261,6 +268,15 @@ static void set_token_source(lua_State *L, struct client *client, int index, int
   lua_settop(L, top);
 }
 
+/* Frees what the client holds beyond Lua's memory. */
+static void release(struct owned *owned) {
+  struct client *client = (struct client *)owned;
+  token_source_release(client->token_source);
+  transport_settings_release(client->transport);
+  client->token_source = NULL;
+  client->transport = NULL;
+}
+
 /* Pushes a client for the resolved options at index. parent: see set_token_source. [-0, +1] */
 static void new_client(lua_State *L, int index, int parent) {
   struct client *client = lua_newuserdatauv(L, sizeof *client, 1);
@@ -282,7 +298,8 @@ static void new_client(lua_State *L, int index, int parent) {
   lua_setiuservalue(L, -2, 1);
   if (client->waits_in_lua) open_functions(L);
   luaL_getmetatable(L, client->waits_in_lua ? LUA_METATABLE : METATABLE);
-  lua_setmetatable(L, -2); /* from here on the collector frees what follows */
+  lua_setmetatable(L, -2); /* from here on the collector frees what follows, or the end of the state */
+  owned_add(L, &client->owned, release);
   client->transport = new_transport(L, index);
   set_token_source(L, client, index, parent);
 }
@@ -319,10 +336,8 @@ static int client_folder(lua_State *L) {
 
 static int client_collect(lua_State *L) {
   struct client *client = check_any(L, 1);
-  token_source_release(client->token_source);
-  transport_settings_release(client->transport);
-  client->token_source = NULL;
-  client->transport = NULL;
+  owned_remove(&client->owned);
+  release(&client->owned);
   return 0;
 }
 
@@ -517,6 +532,8 @@ void client_add_internals(lua_State *L) {
       {"tenant_origin", internal_tenant_origin}, {"option", internal_option}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
+  push_groups(L);
+  lua_setfield(L, -2, "groups");
 }
 
 void client_open(lua_State *L) {
@@ -537,6 +554,8 @@ void client_open(lua_State *L) {
   luaL_newmetatable(L, METATABLE);
   lua_pushliteral(L, METATABLE);
   lua_setfield(L, -2, "__name");
+  lua_pushliteral(L, METATABLE);
+  lua_setfield(L, -2, "__metatable"); /* what getmetatable gives: nothing that could be called at the wrong time */
   luaL_setfuncs(L, metamethods, 0);
   lua_createtable(L, 0, 24);
   luaL_setfuncs(L, methods, 0);

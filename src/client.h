@@ -10,9 +10,11 @@
 #include "engine/token.h"
 #include "engine/transport.h"
 #include "engine/url.h"
+#include "owned.h"
 
 /* A client as the C sees it. Its user value is the table of resolved options, which keeps the strings of base alive. */
 struct client {
+  struct owned owned;
   struct url_base base;
   struct transport_settings *transport; /* one reference */
   struct token_source *token_source;    /* one reference */

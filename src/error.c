@@ -283,32 +283,29 @@ int luaopen_uipath_failure(lua_State *L) {
   return 1;
 }
 
-/* The directory of our Lua files as chunk names have it, "@…/uipath/", found once per state; "" if there is none. The string stays in
-   the registry. [-0, +0] */
+/* The directory of our Lua files as chunk names have it, "@…/uipath/", found once per state; "" as long as there is none, as where no
+   descriptor is to be had. The string stays in the registry. [-0, +0] */
 static const char *own_directory(lua_State *L) {
+  int top = lua_gettop(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &directory_key);
   if (!lua_isstring(L, -1)) {
-    lua_pop(L, 1);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "searchpath");
     lua_pushliteral(L, "uipath.errors");
     lua_getfield(L, -3, "path");
-    if (lua_pcall(L, 2, 1, 0) != 0 || !lua_isstring(L, -1)) {
-      lua_pop(L, 1);
-      lua_pushliteral(L, "");
+    const char *file = lua_pcall(L, 2, 1, 0) == 0 ? lua_tostring(L, -1) : NULL;
+    const char *name = file == NULL ? NULL : strrchr(file, '/');
+    if (name == NULL) {
+      lua_settop(L, top);
+      return "";
     }
-    const char *file = lua_tostring(L, -1);
-    const char *name = strrchr(file, '/');
     lua_pushfstring(L, "@%s", file);
-    lua_pushlstring(L, lua_tostring(L, -1), name == NULL ? 0 : (size_t)(name - file) + 2);
-    lua_remove(L, -2);
-    lua_remove(L, -2);
-    lua_remove(L, -2);
+    lua_pushlstring(L, lua_tostring(L, -1), (size_t)(name - file) + 2);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &directory_key);
   }
   const char *directory = lua_tostring(L, -1);
-  lua_pop(L, 1);
+  lua_settop(L, top);
   return directory;
 }
 

@@ -33,25 +33,60 @@ static int look_up_header(lua_State *L) {
   return 1;
 }
 
-/* Sets one header in the table on top; a repeated one is joined by ", ". [-0, +0] */
+/* Sets one header in the table below the one on top. The values of one that comes again go into a list in that: to join them each time would
+   cost the square of their number. [-0, +0] */
 static void set_header(lua_State *L, const char *name, size_t name_length, const char *value, size_t value_length) {
+  int lists = lua_gettop(L), headers = lists - 1;
   push_lower(L, name, name_length);
   lua_pushvalue(L, -1);
-  lua_rawget(L, -3);
-  if (lua_isnil(L, -1)) {
+  lua_rawget(L, headers);
+  bool is_first = lua_isnil(L, -1);
+  if (is_first) {
     lua_pop(L, 1);
     lua_pushlstring(L, value, value_length);
-  } else {
-    lua_pushliteral(L, ", ");
-    lua_pushlstring(L, value, value_length);
-    lua_concat(L, 3);
+    lua_rawset(L, headers);
+    return;
   }
-  lua_rawset(L, -3);
+  lua_pushvalue(L, lists + 1);
+  lua_rawget(L, lists);
+  if (lua_isnil(L, -1)) {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, lists + 2); /* the first one's value */
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, lists + 1);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, lists);
+  }
+  lua_pushlstring(L, value, value_length);
+  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  lua_settop(L, lists);
+}
+
+/* Joins the values in the lists on top by ", ", each in the table of headers below. [-1, +0] */
+static void join_headers(lua_State *L) {
+  int lists = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, lists) != 0;) {
+    int list = lua_gettop(L);
+    luaL_Buffer joined;
+    luaL_buffinit(L, &joined);
+    for (int i = 1, count = (int)lua_rawlen(L, list); i <= count; i++) {
+      if (i > 1) luaL_addlstring(&joined, ", ", 2);
+      lua_rawgeti(L, list, i);
+      luaL_addvalue(&joined);
+    }
+    luaL_pushresult(&joined);
+    lua_pushvalue(L, list - 1);
+    lua_insert(L, -2);
+    lua_rawset(L, lists - 1);
+    lua_settop(L, list - 1); /* the name stays for lua_next */
+  }
+  lua_pop(L, 1);
 }
 
 /* Pushes the table of headers. [-0, +1] */
 static void push_headers(lua_State *L, const struct buffer *headers) {
   lua_createtable(L, 0, 12);
+  lua_newtable(L); /* see set_header */
   const char *line = headers->data, *end = line == NULL ? NULL : line + headers->length;
   while (line < end) {
     const char *line_end = memchr(line, '\n', (size_t)(end - line));
@@ -65,6 +100,7 @@ static void push_headers(lua_State *L, const struct buffer *headers) {
     }
     line = line_end < end ? line_end + 1 : end;
   }
+  join_headers(L);
   if (luaL_newmetatable(L, "uipath.headers")) {
     lua_pushcfunction(L, look_up_header);
     lua_setfield(L, -2, "__index");

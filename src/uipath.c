@@ -11,6 +11,7 @@
 #include "lazy.h"
 #include "odata.h"
 #include "one_line.h"
+#include "owned.h"
 #include "private_file.h"
 #include "request.h"
 #include "suggest.h"
@@ -68,7 +69,8 @@ static int preload(lua_State *L) {
       "uipath.functions",         "uipath.hints",            "uipath.paging",           "uipath.profile",
       "uipath.recipes",           "uipath.recipes.assets",   "uipath.recipes.buckets",  "uipath.recipes.exports",
       "uipath.recipes.folders",   "uipath.recipes.jobs",     "uipath.recipes.packages", "uipath.recipes.processes",
-      "uipath.recipes.queues",    "uipath.recipes.schedules", "uipath.sleeping",        "uipath.store",
+      "uipath.recipes.queues",    "uipath.recipes.schedules", "uipath.recipes.tests",   "uipath.sleeping",
+      "uipath.store",
       "uipath.store.file", "uipath.store.redis", "uipath.store.shared_dict", "uipath.token",
       "uipath.token_store",
   };
@@ -131,6 +133,7 @@ int luaopen_uipath(lua_State *L) {
       {NULL, NULL, false},
   };
   stay_loaded();
+  owned_open(L);
   preload_internal(L);
   call_open(L);
   client_open(L);

@@ -37,6 +37,11 @@ for _, name in ipairs(names) do
   json[#json + 1] = ("%q:%q"):format(name, given[name])
 end
 write(folder .. "/options.lua", ("return {%s,ca_dir=%q,ca_file=false,folder=%s}"):format(table.concat(lua, ","), ca_dir, SHARED))
+-- The same beside the system's bundle, as where SSL_CERT_FILE and SSL_CERT_DIR are both set.
+local BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+write(folder .. "/bundle.lua", ([[local options = dofile %q
+options.ca_file = %q
+return options]]):format(folder .. "/options.lua", BUNDLE))
 write(folder .. "/options.json", ('{%s,"folder":"%s"}'):format(table.concat(json, ","), SHARED))
 
 -- ---------------------------------------------------------------------------
@@ -139,6 +144,12 @@ table_named("one", function()
   compare("one-shot script: token, 10 rows",
     { "bare libcurl, no JSON", floor("odata/Machines?$top=10", 1, 1) },
     { "uipath", requests("odata/Machines?$top=10", 1, 1) })
+end)
+
+table_named("bundle", function()
+  local both = requests("odata/Machines?$top=10", 1, 1):gsub("options%.lua", "bundle.lua")
+  compare("one-shot script, with the system's bundle beside the directory",
+    { "bare libcurl, directory alone", floor("odata/Machines?$top=10", 1, 1) }, { "uipath", both })
 end)
 
 table_named("small", function()

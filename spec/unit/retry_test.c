@@ -92,6 +92,8 @@ static void the_reason_is_told(void **state) {
   } rows[] = {
       {{.status = 503, .repeatable = true, .retry_after_ms = -1}, "the service is busy"},
       {{.status = 503, .repeatable = true, .retry_after_ms = 5}, "Retry-After"},
+      {{.status = 500, .safe = true, .repeatable = true, .retry_after_ms = -1}, "the service failed"},
+      {{.status = 500, .repeatable = true, .retry_after_ms = -1}, "final"},
       {{.outcome = RETRY_UNSENT, .retry_after_ms = -1}, "the connection failed"},
       {{.outcome = RETRY_BROKEN, .repeatable = true, .retry_after_ms = -1}, "the connection broke"},
       {{.status = 502, .retry_after_ms = -1}, "may have acted"},

@@ -88,7 +88,7 @@ static void record_attempts(struct flight *flight, int repetitions, int status, 
   int64_t begun_ms = flight->job.sent_ms;
   for (int i = repetitions; i > 0; i--) {
     record_one(flight, last - i, flight->job.transfer.start_ms - begun_ms, 0,
-               i <= flight->job.transfer.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
+               i <= flight->job.transfer.sending.refusals ? "the server refused it unprocessed" : "the kept connection was dead");
     begun_ms = flight->job.transfer.start_ms;
   }
   record_one(flight, last, clock_monotonic_ms() - begun_ms, status, message);

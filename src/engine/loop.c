@@ -96,14 +96,17 @@ static void return_handle(struct loop *loop, struct job *job, CURLcode result) {
 void loop_send(struct loop *loop, struct job *job, const struct transfer_request *request) {
   job->sent_ms = clock_monotonic_ms();
   job->transfer.has_started = &loop->has_started;
-  job->transfer.connections = &loop->connections;
+  job->transfer.sending.connections = &loop->connections;
   CURL *easy = take_handle(loop);
+  struct origin *origin = origin_of(loop, request->url);
   bool added = false;
-  if (easy == NULL) {
+  if (easy == NULL || origin == NULL) {
     job->transfer.no_memory = true;
+    job->transfer.easy = easy;
   } else if (transfer_prepare(&job->transfer, easy, request) &&
-             (job->origin = origin_of(loop, request->url)) != NULL) {
-    origin_begin(loop, job->origin);
+             transfer_trust(&job->transfer, origin_trust(origin))) {
+    job->origin = origin;
+    origin_begin(loop, origin);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
     added = add_handle(loop, easy);
   }
@@ -146,6 +149,41 @@ static void pass_on(struct loop *loop, struct job *job, CURLcode result) {
   job->ended(job->owner, &end);
 }
 
+/* Sends what has not been sent with the certificates that its origin needs. false: no memory. */
+static bool trust_again(struct loop *loop, struct job *job) {
+  return transfer_trust(&job->transfer, origin_trust(job->origin)) &&
+         add_handle(loop, job->transfer.easy);
+}
+
+/* Whether the job waits for a connection with fewer certificates than the origin needs. */
+static bool trusts_too_little(const struct job *job, const struct origin *origin) {
+  return job->origin == origin && job->transfer.easy != NULL && job->transfer.starts == 0 &&
+         job->transfer.trust < origin_trust(origin);
+}
+
+/* A transfer has failed, and was taken out of the multi handle. Where more certificates may vouch for
+   the server, it goes on with those, and so do the calls that wait for the connection: each would
+   fail by itself, one after the other. false: the transfer is over. */
+static bool trust_more(struct loop *loop, struct job *job, CURLcode result) {
+  struct origin *origin = job->origin;
+  if (!transfer_lacks_authority(&job->transfer, result)) return false;
+  origin_needs(origin, job->transfer.trust + 1);
+  if (!trust_again(loop, job)) {
+    job->transfer.no_memory = true;
+    return false;
+  }
+  for (struct flight *flight = loop->flights, *next; flight != NULL; flight = next) {
+    next = flight->next;
+    if (!trusts_too_little(&flight->job, origin)) continue;
+    remove_handle(loop, flight->job.transfer.easy);
+    if (trust_again(loop, &flight->job)) continue;
+    flight->job.transfer.no_memory = true;
+    pass_on(loop, &flight->job, CURLE_OUT_OF_MEMORY);
+    next = loop->flights; /* others may be gone with it */
+  }
+  return true;
+}
+
 /* Passes on the transfers that libcurl has finished with, of those that have to be unpacked at most one, as soon as it is. */
 static void read_ends(struct loop *loop) {
   int left;
@@ -157,9 +195,9 @@ static void read_ends(struct loop *loop) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct job *job = (struct job *)(void *)private;
     remove_handle(loop, easy);
-    if (transfer_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
+    if (sending_starts_anew(&job->transfer, result) && add_handle(loop, easy)) continue;
     if (result == CURLE_OK && transfer_is_packed(&job->transfer)) enter_packed(loop, job);
-    else pass_on(loop, job, result);
+    else if (!trust_more(loop, job, result)) pass_on(loop, job, result);
   }
   struct job *first = loop->packed;
   if (first == NULL || !transfer_unpack(&first->transfer)) return;
@@ -193,9 +231,10 @@ static unsigned paused_readers(const struct loop *loop, struct curl_waitfd *wait
 
 void loop_turn(struct loop *loop) {
   int running;
-  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has come meanwhile for other
-     transfers without running them (seen with 7.88.1, HTTP/2): the socket has nothing more to tell then, and poll would wait for
-     good. So they are all run once more. */
+  /* Before libcurl sends over a connection in use it looks whether that is alive, and reads what has
+     come meanwhile for other transfers without running them (seen with 7.88.1, HTTP/2): the socket
+     has nothing more to tell then, and poll would wait for good. So they are all run once more,
+     which goes through all of them and costs the more the more there are. */
   bool has_long_one = loop->packed != NULL && loop->packed->transfer.gunzip.begun;
   /* What has come is passed on before more is read; between the pieces of a long one the network goes on. */
   loop->has_started = loop->packed == NULL || has_long_one;

@@ -42,7 +42,8 @@ struct loop {
   size_t added;                 /* handles that libcurl works on */
   struct timers timers;         /* monotonic */
   struct job *packed;           /* those whose transfers went well, and whose responses are to be unpacked before they are passed on */
-  bool has_started;             /* libcurl has begun to send something since this was last false */
+  bool has_started;             /* since this was last false, libcurl has begun to send something
+                                   over a connection that others may share */
   size_t under_way;             /* flights and token fetches: 0 means that nobody need drive */
   struct flight *flights;       /* all of them */
   bool has_straight;            /* there has been a download into what is no regular file */

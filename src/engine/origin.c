@@ -20,14 +20,22 @@ struct origin {
   size_t key_length;
   enum { UNKNOWN, SHARES, SHARES_NOT } kind; /* its connections, between requests */
   long requests;                             /* under way */
+  enum trust trust;                          /* that its connections need */
 };
 
+/* Whether the URL goes on after what it begins with by a path or a query, or ends there. */
+static bool is_of(const struct origin *origin, const char *url) {
+  if (strncmp(origin->key, url, origin->key_length) != 0) return false;
+  char next = url[origin->key_length];
+  return next == '/' || next == '?' || next == '\0';
+}
+
 struct origin *origin_of(struct loop *loop, const char *url) {
+  for (struct origin *origin = loop->origins; origin != NULL; origin = origin->next)
+    if (is_of(origin, url)) return origin;
   const char *host = strstr(url, "://");
   size_t length = host == NULL ? 0 : (size_t)(host + 3 - url);
   length += strcspn(url + length, "/?");
-  for (struct origin *origin = loop->origins; origin != NULL; origin = origin->next)
-    if (origin->key_length == length && memcmp(origin->key, url, length) == 0) return origin;
   struct origin *origin = calloc(1, sizeof *origin);
   char *key = strndup(url, length);
   if (origin == NULL || key == NULL) {
@@ -80,6 +88,14 @@ void origin_learn(struct origin *origin, int http_version) {
 
 bool origin_is_unknown(const struct origin *origin) {
   return origin->kind == UNKNOWN;
+}
+
+enum trust origin_trust(const struct origin *origin) {
+  return origin->trust;
+}
+
+void origin_needs(struct origin *origin, enum trust trust) {
+  if (origin->trust < trust) origin->trust = trust;
 }
 
 void origins_free(struct loop *loop) {

@@ -1,10 +1,12 @@
-/* Origins: how many connections to a server are worth having. Over HTTP/2 one carries a hundred
+/* Origins: what is known of a server's connections. How many are worth having: over HTTP/2 one carries a hundred
    requests at once, over HTTP/1.1 one. libcurl, left alone, opens a connection for each request that
    finds all streams taken, until another connection is ready to be shared. */
 #ifndef ENGINE_ORIGIN_H
 #define ENGINE_ORIGIN_H
 
 #include <stdbool.h>
+
+#include "transport.h"
 
 struct loop;
 
@@ -27,6 +29,12 @@ void origin_learn(struct origin *origin, int http_version);
 
 /* Whether it is not known yet how many requests one of its connections carries. */
 bool origin_is_unknown(const struct origin *origin);
+
+/* The certificates to begin with, of those that a client has: more where less did not do before. */
+enum trust origin_trust(const struct origin *origin);
+
+/* Takes note that less than that does not do. */
+void origin_needs(struct origin *origin, enum trust trust);
 
 void origins_free(struct loop *loop);
 

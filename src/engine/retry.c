@@ -47,7 +47,8 @@ static const char *objection(const struct retry_attempt *attempt) {
 }
 
 static const char *cause(const struct retry_attempt *attempt) {
-  if (attempt->outcome == RETRY_RESPONSE) return attempt->retry_after_ms >= 0 ? "Retry-After" : "the service is busy";
+  if (attempt->outcome == RETRY_RESPONSE && attempt->retry_after_ms >= 0) return "Retry-After";
+  if (attempt->outcome == RETRY_RESPONSE) return attempt->status == 500 ? "the service failed" : "the service is busy";
   return attempt->outcome == RETRY_UNSENT ? "the connection failed" : "the connection broke";
 }
 

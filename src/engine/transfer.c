@@ -16,15 +16,12 @@
 #include "headers.h"
 #include "proxy.h"
 #include "spare.h"
-#include "tls_rest.h"
-#include "words.h"
+#include "trust.h"
 
 /* libcurl's default of 16 KB makes a megabyte page 60 rounds; more than this gained nothing. */
 #define RECEIVE_BUFFER_BYTES 65536L
 /* Of a response; real ones are a few kilobytes. Below the limit that libcurl sets itself since 8.4 (300 KB). */
 #define LARGEST_HEADERS_BYTES ((size_t)256 << 10)
-/* A request that an HTTP/2 server refused goes out again at once, so often and no more. */
-#define MOST_REFUSALS 10
 
 /* Of a compressed body, unpacked while it comes and at each transfer_unpack after that: few real ones
    need a second piece, and one that was made to grow a thousandfold does not hold up the others. With
@@ -38,73 +35,6 @@ static const char broken_coding[] = "the response's content encoding is broken: 
 /* What libcurl calls                                                       */
 /* ======================================================================== */
 
-/* Whether the request is about to go over a connection that was used before, not over one that libcurl has just made for it. */
-static bool is_kept(struct transfer *transfer) {
-  long connections = 0;
-  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
-  bool is_new = connections > transfer->made;
-  transfer->made = connections;
-  return !is_new;
-}
-
-/* Takes note of what libcurl says. */
-static int on_words(CURL *easy, curl_infotype type, char *text, size_t length, void *user) {
-  (void)easy;
-  struct transfer *transfer = user;
-  uint32_t number;
-  if (type != CURLINFO_TEXT) return 0;
-  switch (words_read(text, length, &number)) {
-    case WORDS_OTHER: break;
-    case WORDS_STREAM_OPENED: transfer->stream = number; break;
-    case WORDS_STREAM_REFUSED: transfer->is_refused = true; break;
-    case WORDS_GOAWAY:
-      if (transfer->connection != NULL && number < transfer->connection->last_stream) transfer->connection->last_stream = number;
-      break;
-    case WORDS_TLS_MESSAGE: transfer->connections->tell_of_tls = true; break;
-    case WORDS_TLS_GOODBYE: transfer->has_goodbye = true; break;
-  }
-  return 0;
-}
-
-/* Whether the server said that it did not process the request that was sent last. */
-static bool was_refused(const struct transfer *transfer) {
-  if (transfer->starts == 0 || transfer->has_status) return false;
-  return transfer->is_refused || (transfer->connection != NULL && transfer->stream > transfer->connection->last_stream);
-}
-
-/* Whether a connection that was used before is not to be used again: what is there to be read is no answer to what is about to be sent. */
-static bool is_spoilt(const struct transfer *transfer) {
-  const struct connection *connection = transfer->connection;
-  return connection != NULL && connection->is_in_turns && (!connection_is_silent(connection) || tls_has_rest(transfer->easy));
-}
-
-/* The request is about to go over this connection (NULL: unknown). */
-static void enter_connection(struct transfer *transfer, struct connection *connection) {
-  connection_release(transfer->connection);
-  transfer->connection = connection;
-  transfer->stream = 0;
-  transfer->has_goodbye = false;
-}
-
-/* Called before each time the request is sent. libcurl sends it once more by itself when a kept connection turns out dead, or when the
-   server refused it; after the former the server may have acted on it, so that it is libcurl's business only where repeating is harmless. */
-static int on_send(void *user, char *peer_ip, char *local_ip, int peer_port, int local_port) {
-  struct transfer *transfer = user;
-  const struct connection_ends ends = {.local_ip = local_ip, .peer_ip = peer_ip, .local_port = local_port, .peer_port = peer_port};
-  transfer->is_refused = was_refused(transfer);
-  *transfer->has_started = true;
-  if (transfer->starts > 0 && !transfer->repeatable && !transfer->is_refused) return CURL_PREREQFUNC_ABORT;
-  bool kept = is_kept(transfer);
-  enter_connection(transfer, connections_find(transfer->connections, &ends));
-  transfer->is_stale = kept && is_spoilt(transfer);
-  if (transfer->is_stale) return CURL_PREREQFUNC_ABORT;
-  if (transfer->is_refused) transfer->refusals++;
-  transfer->is_refused = false;
-  transfer->starts++;
-  transfer->start_ms = clock_monotonic_ms();
-  return CURL_PREREQFUNC_OK;
-}
-
 static void forget_body(struct transfer *transfer) {
   transfer->reply_body.length = transfer->packed.length = 0;
   transfer->coding = CODING_UNKNOWN;
@@ -117,7 +47,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user) {
   bool is_trailer = transfer->headers_complete && !transfer->is_interim;
   if (!is_trailer && length > 6 && memcmp(line, "HTTP/", 5) == 0) {
     /* A status line: what came before was a 100, or a proxy's. */
-    if (transfer->connection != NULL && memcmp(line, "HTTP/1", 6) == 0) transfer->connection->is_in_turns = true;
+    sending_has_status(transfer, line);
     const char *code = memchr(line, ' ', length);
     transfer->is_interim = code != NULL && code + 1 < line + length && code[1] == '1';
     transfer->reply_headers.length = 0;
@@ -426,11 +356,6 @@ static bool set_connection(CURL *easy, const struct transport_settings *settings
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
-  /* Both are set where either is given: libcurl's built-in bundle would be loaded beside a directory. */
-  bool given = settings->ca_file != NULL || settings->ca_dir != NULL;
-  if (given && (curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) != CURLE_OK ||
-                curl_easy_setopt(easy, CURLOPT_CAPATH, settings->ca_dir) != CURLE_OK))
-    return false;
   if (settings->insecure) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -448,12 +373,6 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->max_response_bytes = request->max_response_bytes;
   transfer->repeatable = request->repeatable;
   transfer->starts = 0;
-  transfer->refusals = 0;
-  transfer->is_https = strncasecmp(request->url, "https:", 6) == 0;
-  transfer->is_refused = false;
-  transfer->made = 0;
-  transfer->is_stale = false;
-  enter_connection(transfer, NULL);
   transfer->has_status = transfer->headers_complete = transfer->is_interim = transfer->is_paused = false;
   transfer->trailer_bytes = 0;
   transfer->too_large = transfer->no_memory = false;
@@ -465,10 +384,7 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   transfer->progress_bytes = transfer->uploaded_bytes = 0;
   transfer->download = request->download;
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error_text);
-  connections_note(transfer->connections, easy);
-  words_listen(easy, on_words, transfer, request->repeatable);
-  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
-  curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+  sending_begin(transfer, request->url);
   if (request->weight > 0) curl_easy_setopt(easy, CURLOPT_STREAM_WEIGHT, (long)request->weight);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
@@ -476,11 +392,18 @@ bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transf
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   /* Rather a stream of the connection that is under way than one more. Without TLS, though, libcurl would wait for the answer on that one
      to learn what it can do, and HTTP/2 is not asked for there. */
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, transfer->is_https ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, transfer->sending.is_https ? 1L : 0L);
   if (request->download != NULL && !download_begin(request->download, request->looks)) return false;
   return set_connection(easy, request->transport) && add_headers(transfer, request) &&
          set_method_and_body(transfer, request) && curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
+}
+
+bool transfer_trust(struct transfer *transfer, enum trust trust) {
+  if (trust < transfer->transport->least_trust) trust = transfer->transport->least_trust;
+  transfer->trust = trust;
+  transfer->error_text[0] = '\0';
+  return trust_set(transfer->easy, transfer->transport, trust);
 }
 
 /* ======================================================================== */
@@ -521,12 +444,22 @@ static bool was_for_proxy(const struct transfer *transfer) {
   return strcasestr(transfer->error_text, host) != NULL;
 }
 
-/* What is wrong with the server's certificate, in words on what to do. */
-static const char *hint_for_certificate(struct transfer *transfer) {
+static enum certificate_fault certificate_fault_of(const struct transfer *transfer) {
   long verdict = -1;
   curl_easy_getinfo(transfer->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
   const char *libraries = curl_version_info(CURLVERSION_NOW)->ssl_version;
-  switch (certificate_fault(libraries, verdict, transfer->error_text)) {
+  return certificate_fault(libraries, verdict, transfer->error_text);
+}
+
+bool transfer_lacks_authority(const struct transfer *transfer, CURLcode result) {
+  return result == CURLE_PEER_FAILED_VERIFICATION && transfer->starts == 0 &&
+         transfer->trust < TRUST_BOTH &&
+         certificate_fault_of(transfer) != CERTIFICATE_WRONG_HOST;
+}
+
+/* What is wrong with the server's certificate, in words on what to do. */
+static const char *hint_for_certificate(struct transfer *transfer) {
+  switch (certificate_fault_of(transfer)) {
     case CERTIFICATE_WRONG_HOST:
       return "the server's certificate names another host: check the host name in base_url (and identity_url)";
     case CERTIFICATE_OUT_OF_DATE:
@@ -654,8 +587,7 @@ static void add_place(struct transfer *transfer, const char *words) {
 static bool is_cut_off(const struct transfer *transfer, long status) {
   size_t length;
   const char *method = NULL;
-  if (!transfer->is_https || transfer->has_goodbye || !transfer->connections->tell_of_tls) return false;
-  if (status < 200 || status > 299 || status == 204 || http_version_of(transfer->easy) >= 20) return false;
+  if (!sending_lacks_goodbye(transfer) || status < 200 || status > 299 || status == 204 || http_version_of(transfer->easy) >= 20) return false;
   curl_easy_getinfo(transfer->easy, CURLINFO_EFFECTIVE_METHOD, &method);
   return (method == NULL || strcmp(method, "HEAD") != 0) && transfer_header(transfer, "Content-Length", &length) == NULL &&
          transfer_header(transfer, "Transfer-Encoding", &length) == NULL;
@@ -682,17 +614,6 @@ bool transfer_unpack(struct transfer *transfer) {
   buffer_free(&transfer->packed);
   gunzip_end(&transfer->gunzip);
   return true;
-}
-
-bool transfer_starts_anew(struct transfer *transfer, CURLcode result) {
-  bool is_stale = result == CURLE_ABORTED_BY_CALLBACK && transfer->is_stale;
-  bool is_refused = was_refused(transfer) && transfer->starts <= MOST_REFUSALS;
-  if (!is_stale && !is_refused) return false;
-  transfer->made = 0;
-  transfer->is_stale = false;
-  transfer->error_text[0] = '\0';
-  if (transfer->file != NULL) rewind(transfer->file);
-  return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_stale ? 1L : 0L) == CURLE_OK;
 }
 
 /* What to do about a proxy that has refused to make the connection with this status; NULL: nothing is known. */
@@ -746,22 +667,24 @@ struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result)
                                  .retry_after_ms = retry_after_of(transfer),
                                  .http_version = http_version_of(transfer->easy),
                                  .repetitions = repetitions,
-                                 .refusals = transfer->refusals};
+                                 .refusals = transfer->sending.refusals};
 
   struct transfer_end end = {.outcome = RETRY_BROKEN,
                              .error = CALL_NETWORK,
                              .retry_after_ms = -1,
                              .hint = hint_for(transfer, result),
                              .repetitions = repetitions,
-                             .refusals = transfer->refusals,
+                             .refusals = transfer->sending.refusals,
                              .message = transfer->error_text};
-  if (transfer->starts == 0 || was_refused(transfer)) end.outcome = RETRY_UNSENT;
+  if (transfer->starts == 0 || sending_was_refused(transfer)) end.outcome = RETRY_UNSENT;
   if (is_permanent(transfer, result) && !is_leftover(transfer, result)) end.outcome = RETRY_PERMANENT;
   const char *words = transfer->error_text[0] != '\0' ? transfer->error_text : curl_easy_strerror(result);
   /* libcurl takes the end of the connection for the end of the headers. */
   if (result == CURLE_OK) words = "the connection was closed";
   if (cut_off) words = "the TLS connection ended without close_notify";
-  if (was_refused(transfer)) end.message = "the server refused the request unprocessed, and did so again (HTTP/2)";
+  /* Of a broken HTTP/2 connection it tells some transfers no more than that nothing came. */
+  if (result == CURLE_GOT_NOTHING && transfer->sending.stream > 0) words = "the HTTP/2 connection ended without an answer";
+  if (sending_was_refused(transfer)) end.message = "the server refused the request unprocessed, and did so again (HTTP/2)";
   else if (result == CURLE_ABORTED_BY_CALLBACK) end.message = "the connection broke while the request was being sent";
   else if (end.outcome == RETRY_BROKEN) add_place(transfer, words);
   else if (words != transfer->error_text) snprintf(transfer->error_text, sizeof transfer->error_text, "%s", words);
@@ -779,7 +702,7 @@ void transfer_finish(struct transfer *transfer) {
     curl_easy_reset(transfer->easy);
     transfer->easy = NULL;
   }
-  enter_connection(transfer, NULL);
+  sending_end(transfer);
   curl_mime_free(transfer->mime);
   transfer->mime = NULL;
   for (struct curl_slist *header = transfer->headers; header != NULL; header = header->next)

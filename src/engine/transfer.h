@@ -10,9 +10,9 @@
 #include <sys/types.h>
 
 #include "call.h"
-#include "connections.h"
 #include "gunzip.h"
 #include "retry.h"
+#include "sending.h"
 #include "transport.h"
 
 /* What to send; all borrowed until transfer_finish. */
@@ -45,6 +45,7 @@ struct transfer {
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
   const struct transport_settings *transport; /* the request's, borrowed until transfer_finish */
+  enum trust trust;           /* the certificates that its connection is made with */
   struct download *download;  /* the request's, borrowed until transfer_finish */
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
@@ -56,18 +57,11 @@ struct transfer {
   const char *body_failure;   /* what is wrong with the body as it came, or NULL */
   size_t max_response_bytes;
   bool repeatable;
-  struct connections *connections; /* the loop's */
-  struct connection *connection; /* that it was last sent over; one reference, NULL: not known */
-  uint32_t stream;            /* of HTTP/2, that it was last sent on; 0: none */
-  bool is_refused;            /* it is known that the server has not processed it */
-  int refusals;               /* how many of the starts but the last one came to nothing for that reason */
-  long made;                  /* connections, by libcurl, for it */
-  bool is_https;
-  bool has_goodbye;           /* over TLS the server has said that it closes the connection */
-  bool is_stale;              /* it was not sent, as the kept connection has something to read */
+  struct sending sending;
   int starts;                 /* how often libcurl began to send it */
   int64_t start_ms;           /* clock_monotonic_ms of the last of these */
-  bool *has_started;          /* set to true at each of these: see loop_turn */
+  bool *has_started;          /* set to true at each of these that others may share the connection
+                                 of, as HTTP/1.x is not known to be spoken there: see loop_turn */
   bool is_paused;             /* the download waits for its reader */
   bool has_status;            /* a status line has come */
   bool headers_complete;      /* the empty line after them has come */
@@ -100,6 +94,15 @@ struct transfer_end {
    either case. */
 bool transfer_prepare(struct transfer *transfer, CURL *easy, const struct transfer_request *request);
 
+/* Sets the certificates that the transfer's connection is made with, or more of them, where the
+   settings begin with more: due after transfer_prepare, and allowed as long as the transfer is in no
+   multi handle. false: no memory. */
+bool transfer_trust(struct transfer *transfer, enum trust trust);
+
+/* Whether it failed, before anything was sent, for want of an authority that vouches for the server,
+   and more certificates are given than were looked at. */
+bool transfer_lacks_authority(const struct transfer *transfer, CURLcode result);
+
 /* Whether transfer_unpack is due, after a transfer that went well. */
 bool transfer_is_packed(const struct transfer *transfer);
 
@@ -108,10 +111,6 @@ bool transfer_unpack(struct transfer *transfer);
 
 /* Whether some of the response's body has come. */
 bool transfer_has_body(const struct transfer *transfer);
-
-/* Whether it is to be sent at once over another connection, for which it is ready to be added to the multi handle again: it was held back
-   because a kept connection (which libcurl has closed) had something to read, or an HTTP/2 server refused it. */
-bool transfer_starts_anew(struct transfer *transfer, CURLcode result);
 
 /* Says how it ended, by libcurl's result. */
 struct transfer_end transfer_explain(struct transfer *transfer, CURLcode result);

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,24 @@ static const char *system_directory(void) {
   return found[0] == '\0' ? NULL : found;
 }
 
+/* Whether a file can be read and has a certificate in it. */
+static bool has_certificate(const char *path) {
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  char line[128];
+  bool found = false;
+  while (!found && fgets(line, sizeof line, file) != NULL)
+    found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----") != NULL;
+  fclose(file);
+  return found;
+}
+
+/* A file that is of no use is to be told of, even where the directory would do. */
+static enum trust least_trust(const char *ca_file, const char *ca_dir) {
+  if (ca_file == NULL || ca_dir == NULL || !has_certificate(ca_file)) return TRUST_BOTH;
+  return transport_has_certificates(ca_dir) ? TRUST_DIRECTORY : TRUST_FILE;
+}
+
 /* strdup that passes NULL on. *failed is set when there is no memory. */
 static char *copy(const char *string, bool *failed) {
   if (string == NULL) return NULL;
@@ -98,6 +117,7 @@ struct transport_settings *transport_settings_new(const struct transport_setting
   atomic_init(&settings->references, 1);
   settings->insecure = like->insecure;
   settings->connect_timeout_ms = like->connect_timeout_ms;
+  settings->least_trust = least_trust(like->ca_file, like->ca_dir);
   settings->ca_file = copy(like->ca_file, &failed);
   settings->ca_dir = copy(like->ca_file == NULL && like->ca_dir == NULL ? system_directory() : like->ca_dir, &failed);
   split_proxy(settings, like->proxy, &failed);

@@ -6,6 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Which of the certificates of authorities that are given a connection is made with: see trust.h. */
+enum trust {
+  TRUST_DIRECTORY, /* ca_dir, of which OpenSSL reads what a server's chain asks for */
+  TRUST_FILE,      /* ca_file */
+  TRUST_BOTH,      /* whatever there is */
+};
+
 /* Shared by clients and calls; never changes after transport_settings_new. */
 struct transport_settings {
   atomic_int references;
@@ -17,6 +24,7 @@ struct transport_settings {
   const char *no_proxy;          /* libcurl's CURLOPT_NOPROXY list, or NULL */
   bool insecure;           /* no TLS check, plain http anywhere */
   int64_t connect_timeout_ms;
+  enum trust least_trust;        /* with which to begin; TRUST_BOTH where only one is given */
 };
 
 /* Copies all of `like` into new settings with one reference; its proxy is a whole one, with user and password. With neither ca_file nor ca_dir the system's hashed directory is taken,

@@ -56,12 +56,15 @@ enum words words_read(const char *line, size_t length, uint32_t *number) {
   return WORDS_OTHER;
 }
 
-void words_listen(CURL *easy, curl_debug_callback callback, void *user, bool is_repeatable) {
-  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, callback);
-  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, user);
-  curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
-  /* To HTTP this means nothing but that libcurl does not send anew what broke, while it goes on to
-     do so with what was refused, and says so. A libcurl that was built without RTSP does both,
-     until it is stopped. */
-  if (!is_repeatable) curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, (long)CURL_RTSPREQ_RECEIVE);
+void words_listen(CURL *easy, curl_debug_callback callback, void *user) {
+  /* Without a callback libcurl would write, and not only its lines: what is sent, too. */
+  bool is_listening = curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, callback) == CURLE_OK &&
+                      curl_easy_setopt(easy, CURLOPT_DEBUGDATA, user) == CURLE_OK;
+  if (is_listening) curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+}
+
+void words_for_refused_alone(CURL *easy) {
+  /* To HTTP this means nothing else. A libcurl that was built without RTSP does both and tells
+     neither. */
+  curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, (long)CURL_RTSPREQ_RECEIVE);
 }

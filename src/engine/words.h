@@ -26,9 +26,11 @@ enum words {
  * WORDS_STREAM_OPENED and WORDS_GOAWAY. */
 enum words words_read(const char *line, size_t length, uint32_t *number);
 
-/* Has the handle tell the callback its lines (CURLINFO_TEXT), and more. With is_repeatable libcurl
-   sends a request anew by itself after a kept connection broke, too, and does not say then that a
-   stream was refused. */
-void words_listen(CURL *easy, curl_debug_callback callback, void *user, bool is_repeatable);
+/* Has the handle tell the callback its lines (CURLINFO_TEXT), and more. */
+void words_listen(CURL *easy, curl_debug_callback callback, void *user);
+
+/* Has libcurl tell a stream that was refused from a connection that broke: only after the former it
+   sends the request anew by itself, and says so. */
+void words_for_refused_alone(CURL *easy);
 
 #endif

@@ -47,16 +47,25 @@ function callback.is_interruption(err)
   return type(err) == "string" and err:find("interrupted!$") ~= nil
 end
 
+---What somebody's error says, whatever its own __tostring may do.
+---@param err any
+---@return string
+function callback.words_of(err)
+  local ok, words = pcall(tostring, err)
+  return ok and type(words) == "string" and words or "it failed with a " .. type(err) .. " that cannot be shown"
+end
+
 ---Says that a function has failed, the first time that it does: a call is not lost because of that.
 ---@param option function
 ---@param name string
 function callback.report(option, name, err)
   if has_failed[option] then return end
   has_failed[option] = true
+  local words = callback.words_of(err)
   if ngx and ngx.log then
-    ngx.log(ngx.ERR, "uipath: ", name, " failed: ", tostring(err))
+    ngx.log(ngx.ERR, "uipath: ", name, " failed: ", words)
   else
-    io.stderr:write("uipath: ", name, " failed: ", tostring(err), "\n")
+    pcall(function() io.stderr:write("uipath: ", name, " failed: ", words, "\n") end) -- it may be closed
   end
 end
 

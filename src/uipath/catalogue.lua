@@ -222,8 +222,10 @@ function catalogue.scopes_for(list)
     local row = find_row(method, path)
     if not row then return unknown(method, path) end
     if not row.oauth then return failure(("%s %s is not open to external applications"):format(method, row.path)) end
-    if row.scopes then
-      for _, clause in ipairs(scopes.parse(row.scopes)) do clauses[#clauses + 1] = clause end
+    -- A recipe may know those of a request that publishes none.
+    local needed = row.scopes or each.scopes
+    if needed then
+      for _, clause in ipairs(scopes.parse(needed)) do clauses[#clauses + 1] = clause end
     else
       unpublished[#unpublished + 1] = row.parameters and row
     end

@@ -145,6 +145,14 @@ local function is_same(one, other)
   return true
 end
 
+---Whether two pages hold the same.
+---@param rows any[]
+---@param others any[]
+---@return boolean
+function envelope.are_same(rows, others)
+  return #rows > 0 and is_same(rows, others)
+end
+
 ---What a page is known again by: the key of its first row, or for want of one all that the row holds. nil: every page looks alike, as where
 ---only members were selected that many rows share, or where the key is the same in all rows (robot logs have the Id 0).
 ---@param rows any[]

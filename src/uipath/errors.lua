@@ -47,7 +47,8 @@ local function hint_of(err, value, scope, folder)
   end
   local allowed = err.status == 405 and err.headers and err.headers.allow
   if allowed and allowed:find "%a" then return "this path takes " .. allowed:sub(1, 100) end
-  if err.status == 404 then
+  -- Where a service says that one thing of a list is not there, there is nothing wrong with the path.
+  if err.status == 404 and not (err.code and (err.url or ""):find "%(.*%)") then
     local found, hints = pcall(require, "uipath.hints")
     local hint = found and hints.not_found(err)
     if hint then return hint end
@@ -76,7 +77,14 @@ function errors.complete(fields)
     fields.code = fields.code or words.code_of(body, headers, refused)
     fields.trace_id = words.trace_id_of(body, headers)
   end
-  if fields.kind == "auth" and not fields.token_url then fields.hint = gateway.hint(fields) or fields.hint end
+  if fields.kind == "auth" and not fields.token_url then
+    local bearer = words.bearer(headers)
+    if bearer and bearer.scope and bearer.scope:find "%S" then
+      fields.hint = ("needs %s; %s"):format((bearer.scope:gsub("%s+", " and ")), fields.hint or "")
+    else
+      fields.hint = gateway.hint(fields) or fields.hint
+    end
+  end
   fields.hint = fields.hint or hint_of(fields, value, scope, folder)
   if fields.kind == "redirect" and fields.status ~= 304 then fields.message = fields.message or "the server redirects the call" end
   fields.message = fields.message or phrases[fields.status] or (fields.status and "status " .. fields.status) or fields.kind

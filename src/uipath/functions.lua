@@ -36,16 +36,10 @@ local function tell(call, options, on_progress)
   end
 end
 
--- What a function raised or gave as its reason: words, whatever its own __tostring may do.
-local function words_of(reason)
-  local ok, words = pcall(tostring, reason)
-  return ok and words or "it failed with a " .. type(reason) .. " that cannot be shown"
-end
-
 -- Why a token function's results are no token, or nil.
 local function objection(ok, token, seconds)
-  if not ok then return words_of(token) end
-  if token == nil then return seconds ~= nil and words_of(seconds) or "it returned nil" end
+  if not ok then return callback.words_of(token) end
+  if token == nil then return seconds ~= nil and callback.words_of(seconds) or "it returned nil" end
   if type(token) == "string" and token:find "^%s*[!-~]+%s*$"
     and token:find "%s" then return "it returned a token with blanks or line ends around it" end
   if type(token) ~= "string" or not token:find("^[!-~]+$") then return "it did not return a token" end

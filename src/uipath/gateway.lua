@@ -27,6 +27,24 @@ local function kind_of(body, headers)
   return not (content_type and content_type:lower():find("json", 1, true)) and "text" or nil
 end
 
+-- Names of what stands before services, in lower case: what these say without a body is their own. Cloudflare is none of them, for it
+-- passes
+-- on under its own name what the service says.
+local GATEWAYS = {
+  "akamai", "awselb", "cloudfront", "application-gateway", "big-ip", "bigip", "imperva", "incapsula", "sucuri", "fortiweb", "zscaler",
+  "bluecoat", "squid", "varnish", "netscaler",
+}
+
+local function is_of_gateway(headers)
+  if not headers then return false end
+  if headers["cf-mitigated"] or headers["x-squid-error"] or headers["x-amzn-errortype"] then return true end
+  local server = type(headers.server) == "string" and headers.server:sub(1, 60):lower() or ""
+  for _, name in ipairs(GATEWAYS) do
+    if server:find(name, 1, true) then return true end
+  end
+  return false
+end
+
 -- Signed addresses are refused in XML of this form, by the storage that they belong to.
 local function is_of_storage(body)
   local head = body:sub(1, 1024)
@@ -61,6 +79,7 @@ function gateway.hint(err)
         :format(schemes, named(headers))
     end
   end
+  if status == 511 then return "the network asks for a sign-in of its own: open any page in a browser" end
   if status < 400 or status >= 500 then return nil end
   local kind = kind_of(body, headers)
   if kind == "xml" then
@@ -68,8 +87,9 @@ function gateway.hint(err)
       and "the storage refuses it: a signed address may have expired, or is used in another way than it was made for" or nil
   end
   if kind == "page" and status == 404 then return "check base_url, organization and tenant" end
-  if status == 401 or status == 404 or status == 408 or status == 429 then return nil end
-  if kind ~= "page" and not (kind == "text" and status == 403) then return nil end
+  if status == 404 or status == 408 or status == 429 then return nil end
+  local is_foreign = kind == "page" or status == 403 and (kind == "text" or is_of_gateway(headers))
+  if not is_foreign then return nil end
   return ("this is not the service's own answer, but that of a firewall, gateway or proxy before it%s: ask who runs it what it blocks")
     :format(named(headers))
 end

@@ -57,7 +57,8 @@ end
 ---@param scope? string what the token endpoint said of its scopes
 ---@return string
 function hints.forbidden(err, value, scope)
-  local row = err.method and err.url and catalogue.find(err.method, err.url)
+  -- A redirect may have made it as long as a server likes.
+  local row = err.method and err.url and #err.url <= 2000 and catalogue.find(err.method, err.url)
   local held = value and token.scopes(value, scope)
   local parts = {}
   local first = about_scopes(row, wanted_by_service(err.message or "", err.headers), held)

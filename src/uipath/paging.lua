@@ -26,6 +26,9 @@ local MOST_EMPTY_PAGES = 1000
 
 -- Where it is not links that lead on but a count, which rows that have gone make too high, so many pages in succession are enough.
 local MOST_EMPTY_COUNTED = 50
+-- Where rows have no key and there is no count, nothing tells a page from another that holds the same. So many alike, one behind the
+-- other, are one page that is sent for every offset.
+local MOST_ALIKE = 200
 -- So often is a service heeded that refuses a page's size and names another.
 local MOST_REFUSALS = 3
 
@@ -275,6 +278,16 @@ function Walk:continue_by_key(slot, total)
   if not self.beyond then self:complain_later(slot, "by: no filter can say what is beyond this %s", self.by) end
 end
 
+-- Ends a walk that would go on for ever, where neither a key nor a count does.
+function Walk:look_for_repetition(slot)
+  local unknown = not self.previous and not self.counted_end
+  self.alike = unknown and self.last_rows and envelope.are_same(slot.rows, self.last_rows) and (self.alike or 0) + 1 or 0
+  self.last_rows = unknown and slot.rows or nil
+  if self.alike > MOST_ALIKE then
+    self:complain(slot, "the server sends the same page for every offset, after %d rows", self.delivered)
+  end
+end
+
 -- By offset. The number of rows received may be less than was asked for: because the server allows no more, because a set that
 -- changes has fewer, or because it ends here.
 function Walk:continue_by_offset(slot)
@@ -288,6 +301,7 @@ function Walk:continue_by_offset(slot)
     return self:stop()
   end
   self:remember(slot)
+  self:look_for_repetition(slot)
   self.was_short = received ~= slot.asked -- or longer: a server that heeds no limit sends all there is
   if self.counted_end and (next_offset > self.counted_end or (slot.more and next_offset == self.counted_end)) then
     -- There is more than was counted, on a page that may be short for being capped; how much, an empty page will tell.

@@ -297,14 +297,11 @@ function recipes.describe(name)
   return require("uipath.recipes." .. name)
 end
 
--- All groups: a field of every client each.
-local GROUPS = { "assets", "buckets", "exports", "folders", "jobs", "packages", "processes", "queues", "schedules" }
-
 ---The names of all recipes, as "jobs.run".
 ---@return string[]
 function recipes.names()
   local names = {}
-  for _, group in ipairs(GROUPS) do
+  for _, group in ipairs(internal.groups) do
     for _, method in ipairs(recipes.describe(group).methods) do names[#names + 1] = group .. "." .. method.name end
   end
   return names

@@ -66,22 +66,32 @@ local function without_members(text)
   end))
 end
 
-local function clean(text, secrets)
-  for _, secret in ipairs(secrets) do text = without(text, secret) end
-  return without_members(without_signatures(text))
+-- The same for what has the form of a token: a JWT, a personal access token. It may be an older one than the caller knows.
+local function without_tokens(text)
+  text = text:gsub("%f[%w_-]eyJ[%w_-]+%.[%w_-]+%.[%w_-]*", MASK)
+  return (text:gsub("%f[%w_-]rt_%w%w%w%w%w%w%w%w%w%w%w%w%w%w%w%w%w*", MASK))
 end
 
-local function walk(value, secrets, seen)
+local function clean(text, secrets)
+  for _, secret in ipairs(secrets) do text = without(text, secret) end
+  return without_tokens(without_members(without_signatures(text)))
+end
+
+-- Members whose members are fields of the request, with what is wrong with each: words about a password are none.
+local ABOUT_FIELDS = { errors = true, modelstate = true, validationerrors = true, details = true }
+
+local function walk(value, secrets, seen, is_about_fields)
   if type(value) == "string" then return clean(value, secrets) end
   if type(value) ~= "table" or seen[value] then return value end
   seen[value] = true
   local renamed
   for key, each in pairs(value) do
     local kind = type(each)
-    if kind == "string" and is_secret_name(key) and each ~= "" then
+    local is_word = is_about_fields and kind == "string" and each:find "%s" ~= nil
+    if (kind == "string" or kind == "number") and is_secret_name(key) and each ~= "" and not is_word then
       value[key] = MASK
     elseif kind == "string" or kind == "table" then
-      value[key] = walk(each, secrets, seen)
+      value[key] = walk(each, secrets, seen, type(key) == "string" and ABOUT_FIELDS[key:lower()])
     end
     local name = type(key) == "string" and clean(key, secrets) or key
     if name ~= key then

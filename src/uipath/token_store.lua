@@ -45,7 +45,7 @@ end
 local function look(call, store, key)
   local ok, token, expires_at = callback.call(store.load, key)
   pass_interruption(call, ok, token)
-  if not ok then return tostring(token) end
+  if not ok then return callback.words_of(token) end
   if token == nil then return nil end
   if type(token) ~= "string" or not token:find("^[!-~]+$") then return "it did not return a token" end
   if expires_at ~= nil and type(expires_at) ~= "number" then return "its second result must be the time of expiry, a number" end

@@ -2,6 +2,7 @@
 -- say it. The texts are foreign: only their beginnings are looked at, and each pattern here goes through a text once.
 
 local json = require "uipath".json
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local words = {}
 
@@ -72,7 +73,8 @@ local LEAST = { "description", "Description", "reason", "Reason", "StatusDescrip
 local MORE = {
   "detail", "Detail", "details", "Details", "validationErrors", "ValidationErrors", "errors", "Errors", "ExceptionMessage",
   "exceptionMessage", "MessageDetail", "messageDetail", "ModelState", "modelState", "innererror", "innerError", "InnerError",
-  "innerException", "InnerException", "internalexception", "error", "Error", "odata.error", "fault", "Fault", "result",
+  "innerException", "InnerException", "internalexception", "messages", "Messages", "errorMessages", "ErrorMessages", "error", "Error",
+    "odata.error", "fault", "Fault", "result",
 }
 -- Of these the members may be fields of the request, each with what is wrong with it.
 local BY_FIELD = { errors = true, Errors = true, ModelState = true, modelState = true, validationErrors = true, details = true }
@@ -215,10 +217,20 @@ local function elements(document, ...)
   return texts
 end
 
+-- Those whose text is what was meant, the best first; and those of pages without a title.
+local ELEMENTS = { "message", "exceptionmessage", "messagedetail", "faultstring", "title", "detail", "description", "reason", "text",
+  "string" }
+local HEADINGS = { "h1", "h2", "h3", "p" }
+
 local function words_of_markup(document)
   local said = {}
-  for _, content in ipairs(elements(document, "message", "exceptionmessage", "messagedetail", "faultstring", "title")) do
-    if content and not (said[1] and content == said[1]) then add(said, content) end
+  document = document:gsub("<!%[CDATA%[(.-)%]%]>", function(content) return (content:gsub("[<>&]", { ["<"] = "&lt;", [">"] = "&gt;",
+    ["&"] = "&amp;" })) end)
+  for _, content in ipairs(elements(document, unpack(ELEMENTS))) do
+    if content then add(said, content) end
+  end
+  for _, content in ipairs(said[1] and {} or elements(document, unpack(HEADINGS))) do
+    if content and not said[1] then add(said, content) end
   end
   -- The inner error's message is the second one.
   local inner = document:find "<[%w:_.-]*[iI]nner[eE]rror[^<>]*>" or document:find "<[%w:_.-]*InnerException[^<>]*>"
@@ -303,15 +315,37 @@ function words.message_of(body, headers)
   return joined(said)
 end
 
+-- Orchestrator's 0 means none.
+local function code(value)
+  if (type(value) == "number" and value ~= 0) or text(value) then return value end
+end
+
+local function code_in(object)
+  return code(object.errorCode) or code(object.code) or code(object.ErrorCode)
+end
+
+-- What tells an item from others, where it has no words.
+local function name_of(item)
+  for _, name in ipairs { "Key", "Name", "Reference", "Id", "id", "Ordinal" } do
+    local value = item[name]
+    if type(value) == "number" or text(value) then return ("%s %s"):format(name, tostring(value)) end
+  end
+end
+
 -- The words of one of the items. What an upload says of a file may be an error object as text.
 local function words_of_item(item)
   if type(item) ~= "table" then return text(tostring(item)) end
   local about = {}
   local inside = type(item.Body) == "string" and #item.Body <= LONGEST_LOOK and item.Body:find "^%s*{" and json.decode(item.Body)
   gather_object(about, item, 2)
-  gather(about, inside or nil, 2)
+  gather(about, inside or type(item.Body) == "table" and item.Body or nil, 2)
   local piece = joined(about) or text(item.Body) or item.Status and text(tostring(item.Status))
   if item.Key and item.Status and piece then piece = ("%s: %s"):format(tostring(item.Key), piece) end
+  if not piece then
+    local number, name = code_in(item), name_of(item)
+    piece = number and ("code %s"):format(tostring(number)) or nil
+    if name then piece = piece and ("%s: %s"):format(name, piece) or name end
+  end
   return piece and trimmed(piece)
 end
 
@@ -338,15 +372,6 @@ function words.of_failed(items, body)
     add(said, table.concat(listed, are_words and "; " or ", ") .. (unsaid > 0 and (", and %d more"):format(unsaid) or ""))
   end
   return joined(said) or words.message_of(body) or "the operation did not succeed"
-end
-
--- Orchestrator's 0 means none.
-local function code(value)
-  if (type(value) == "number" and value ~= 0) or text(value) then return value end
-end
-
-local function code_in(object)
-  return code(object.errorCode) or code(object.code) or code(object.ErrorCode)
 end
 
 ---UiPath's errorCode, OAuth's error, or the like.

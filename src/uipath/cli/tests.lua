@@ -251,9 +251,7 @@ function verbs.report(parsed)
   if not list then report.usage("--from " .. parsed.from .. ": " .. problem) end
   local ok, run, err = pcall(client.tests.report, client.tests, set, list, { junit = parsed.junit })
   if not ok then error(type(run) == "string" and run:gsub("^[^:]*uipath/[^:]*:%d+: ", "") or run, 0) end
-  local code = finish(parsed, run, err)
-  -- That what was reported is red is not the report's failure.
-  return run and code == report.EXIT.refused and 0 or code
+  return finish(parsed, run, err)
 end
 
 local function list(parsed, iterator, columns)

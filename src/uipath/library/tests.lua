@@ -1,9 +1,6 @@
 ---@meta uipath
 -- What editors know of client.tests. Nothing of this is run; spec/recipes_tests_spec.lua compares it with the group.
 
----@class uipath.Client
----@field tests uipath.Tests
-
 ---A key such as `"DEMO:42"`, a name in a project, a row of `client.tests:sets()`, or one of Orchestrator's own in its folder.
 ---@alias uipath.TestSet string|{ project: string, name: string }|{ orchestrator: string|integer }|table
 
@@ -80,7 +77,7 @@ function Tests:rerun(run, options) end
 
 ---A run as the text of a JUnit file.
 ---@param run uipath.TestRun
----@param options? {} there are none
+---@param options? uipath.RecipeOptions
 ---@return string
 function Tests:junit(run, options) end
 
@@ -89,18 +86,18 @@ function Tests:junit(run, options) end
 function Tests:sets(options) end
 
 ---@param test_set uipath.TestSet
----@param options? uipath.CallOptions
+---@param options? uipath.RecipeOptions
 ---@return fun(): table?, integer?
 function Tests:cases(test_set, options) end
 
 ---The newest first.
 ---@param test_set uipath.TestSet
----@param options? uipath.CallOptions
+---@param options? uipath.RecipeOptions
 ---@return fun(): table?, integer?
 function Tests:executions(test_set, options) end
 
 ---@param case uipath.TestCase
----@param options? uipath.CallOptions
+---@param options? uipath.RecipeOptions
 ---@return table[]? attachments each for `client:download`
 ---@return uipath.Error? err
 function Tests:attachments(case, options) end

@@ -346,6 +346,7 @@ function uipath.odata.key(value, ...) end
 ---@field processes uipath.Processes
 ---@field queues uipath.Queues
 ---@field schedules uipath.Schedules
+---@field tests uipath.Tests
 local Client = {}
 
 ---Reads what is at a path: an object, or a page of a list.

@@ -23,9 +23,10 @@ local TYPES = {
 }
 local LARGEST = 2 ^ 31 - 1
 
--- The asset's row.
-local function row_of(client, asset, call)
-  return find.one(client, type(asset) == "number" and ASSET_BY_ID or ASSET, asset, call)
+-- The asset's row, with this member.
+local function row_of(client, asset, call, member)
+  local is_single = type(asset) == "number" or (type(asset) == "table" and asset.Id ~= nil)
+  return find.one(client, is_single and ASSET_BY_ID or ASSET, asset, call, member)
 end
 
 -- ---------------------------------------------------------------------------
@@ -43,7 +44,10 @@ local function usage(asset, words)
 end
 
 local function get(client, name, options)
-  local asset, err = row_of(client, name, options.call)
+  -- The value of a row may be of another time; that it is a secret is not.
+  local known = type(name) == "table" and TYPES[name.ValueType]
+  local ref = type(name) == "table" and name.Id and not (known and known.reader) and name.Id or name
+  local asset, err = row_of(client, ref, options.call, "ValueType")
   if not asset then return nil, err end
   local kind = TYPES[asset.ValueType]
   if not kind then return nil, usage(asset, ", which has no value to read") end
@@ -60,7 +64,7 @@ end
 local function read_secrets(client, asset, call)
   local name = find.name(asset, ASSET)
   if not name then
-    local row, problem = row_of(client, asset, call)
+    local row, problem = row_of(client, asset, call, "Name")
     if not row then return nil, problem end
     name = row.Name
   end
@@ -211,14 +215,9 @@ local function set(client, name, given, options)
     if not row then return nil, err end
     return update(client, row.Id, kind, held, options)
   end
-  local rows, err = find.named(client, ASSET, wanted, call)
-  if not rows then return nil, err end
-  if #rows > 0 then
-    local row
-    row, err = find.one(client, ASSET, { name = wanted }, call)
-    if not row then return nil, err end
-    return update(client, row.Id, kind, held, options)
-  end
+  local row, err = find.named(client, ASSET, wanted, call)
+  if row == nil then return nil, err end
+  if row then return update(client, row.Id, kind, held, options) end
   local body = with(held, { Name = wanted, ValueScope = "Global", ValueType = kind, Description = options.description })
   local asset
   asset, err = client:post(SET, body, call)

@@ -39,9 +39,9 @@ function find.nearest(name, names)
   end
   if #found > 0 then return (" (did you mean %s?)"):format(table.concat(found, " or ")) end
   if #names == 0 then return " (there is none at all)" end
-  if #names > NEAREST then return "" end
-  for i, each in ipairs(names) do found[i] = ("'%s'"):format(each) end
-  return (" (there is %s)"):format(table.concat(found, ", "))
+  for i = 1, math.min(#names, NEAREST) do found[i] = ("'%s'"):format(names[i]) end
+  local more = #names > NEAREST and (" and %d more"):format(#names - NEAREST) or ""
+  return (" (there is %s%s)"):format(table.concat(found, ", "), more)
 end
 
 -- Where it was looked for, in words.
@@ -84,15 +84,22 @@ local function ambiguous(client, kind, name, rows, call)
     table.concat(ids, ", ")), { hint = "give the id of the one that is meant, a number" })
 end
 
----The rows of a name, most of the time one.
----@return table[]? rows
+---The row of a name; false: there is none. Several are an error.
+---@param kind uipath.recipes.Kind
+---@param name string
+---@param call table
+---@return table|false|nil row
 ---@return uipath.Error? err
 function find.named(client, kind, name, call)
   local property = kind.name or "Name"
   local answer, err = client:get(kind.set, with(call, { filter = { property .. " eq ?", name }, top = MOST_HITS, expand = kind.expand }))
   if not answer then return nil, err end
-  if type(answer.value) ~= "table" then return nil, failure("decode", "a list was due, and its value is missing") end
-  return answer.value
+  local rows = answer.value
+  if type(rows) ~= "table" then return nil, failure("decode", "a list was due, and its value is missing") end
+  if #rows == 0 then return false end
+  local row = #rows == 1 and rows[1] or exact(rows, property, name)
+  if row then return row end
+  return nil, ambiguous(client, kind, name, rows, call)
 end
 
 local function by_key(client, kind, key, call)
@@ -118,19 +125,20 @@ end
 ---@param kind uipath.recipes.Kind
 ---@param ref any a name, an id, a key, a row or { name = … }
 ---@param call table options of the requests
+---@param member? string what is needed of it: a row that lacks it is fetched
 ---@return table? row
 ---@return uipath.Error? err
-function find.one(client, kind, ref, call)
+function find.one(client, kind, ref, call, member)
   if type(ref) == "number" then return by_id(client, kind, ref, call) end
-  if type(ref) == "table" and ref.Id ~= nil then return ref end
+  if type(ref) == "table" and ref.Id ~= nil then
+    if member == nil or shared.value(ref[member]) ~= nil then return ref end
+    return by_id(client, kind, ref.Id, call)
+  end
   if type(ref) == "string" and recipes.is_guid(ref) then return by_key(client, kind, ref, call) end
   local name = find.name(ref)
-  local rows, err = find.named(client, kind, name, call)
-  if not rows then return nil, err end
-  local row = #rows == 1 and rows[1] or exact(rows, kind.name or "Name", name)
-  if row then return row end
-  if #rows > 1 then return nil, ambiguous(client, kind, name, rows, call) end
-  return nil, find.missing(client, kind, name, call)
+  local row, err = find.named(client, kind, name, call)
+  if row == false then return nil, find.missing(client, kind, name, call) end
+  return row, err
 end
 
 ---The name that a reference is, or has; nil where it is an id or a key.

@@ -108,12 +108,15 @@ local function look_for(client, process, info, found)
   local key = info.BatchExecutionKey:lower()
   return function(call)
     local rows, err = client:collect("odata/Jobs", with(call, { filter = { "BatchExecutionKey eq ?", uipath.odata.guid(key) } }))
-    if not rows and err.status == 400 and process.Name then
-      rows = client:collect("odata/Jobs", with(call, { filter = { "ReleaseName eq ?", process.Name }, orderby = "Id desc", limit = 1000 }))
+    local is_filtered = rows ~= nil
+    if not rows and err.status == 400 then
+      local filter = process.Name and { "ReleaseName eq ?", process.Name } or nil
+      rows = client:collect("odata/Jobs", with(call, { filter = filter, orderby = "Id desc", limit = 1000 }))
     end
     found.jobs = {}
     for _, row in ipairs(rows or {}) do
-      if type(row.BatchExecutionKey) == "string" and row.BatchExecutionKey:lower() == key then found.jobs[#found.jobs + 1] = row end
+      local its = value(row.BatchExecutionKey)
+      if (its == nil and is_filtered) or (type(its) == "string" and its:lower() == key) then found.jobs[#found.jobs + 1] = row end
     end
     if #found.jobs > info.JobsCount then return false end
     return #found.jobs == info.JobsCount and { value = found.jobs } or nil
@@ -121,9 +124,9 @@ local function look_for(client, process, info, found)
 end
 
 local function start(client, process, input, options)
-  local row, err = process, nil
+  local row, err
   if type(process) == "string" and recipes.is_guid(process) then row = { Key = process }
-  elseif not (type(process) == "table" and process.Key) then row, err = find.one(client, PROCESS, process, options.call) end
+  else row, err = find.one(client, PROCESS, process, options.call, "Key") end
   if not row then return nil, err end
   local info
   info, err = start_info(client, input, options)

@@ -24,7 +24,8 @@ local properties = {}
 function properties.reference(given)
   if type(given) == "number" then given = given % 1 == 0 and ("%d"):format(given) or tostring(given) end
   if type(given) ~= "string" or given == "" then return nil, "must be a string that is not empty" end
-  if #given > LONGEST_REFERENCE * 4 then return nil, "must have at most 128 characters" end
+  -- Of a character of UTF-8 the first byte counts.
+  if select(2, given:gsub("[^\128-\191]", "")) > LONGEST_REFERENCE then return nil, "must have at most 128 characters" end
   return given
 end
 
@@ -61,14 +62,9 @@ local function check_content(content, what)
   end
 end
 
--- An empty content is an object, too.
-local function object(content)
-  return next(content) ~= nil and content or nil
-end
-
 local function many_item(content, index, getters)
   check_content(content, ("queues:add_many: item %d"):format(index))
-  local item = { SpecificContent = object(content) }
+  local item = { SpecificContent = content }
   for option, get in pairs(getters) do item[NAMES[option]] = get(content, index) end
   return item
 end
@@ -78,15 +74,15 @@ end
 -- ---------------------------------------------------------------------------
 
 -- The definition of a queue that is told by anything.
-local function definition_of(client, queue, call)
-  return find.one(client, QUEUE, queue, call)
+local function definition_of(client, queue, call, member)
+  return find.one(client, QUEUE, queue, call, member)
 end
 
 -- The name of a queue that is told by anything; the service knows queues by it.
 local function name_of(client, queue, call)
   local name = find.name(queue)
   if name then return name end
-  local row, err = definition_of(client, queue, call)
+  local row, err = definition_of(client, queue, call, "Name")
   return row and row.Name, err
 end
 
@@ -107,10 +103,12 @@ local function has_content(item, content)
   return true
 end
 
--- The items of a reference in a queue that has each but once, and when the service has said so; nil: it cannot be known.
+-- The items of a reference in a queue that has each but once, and when the service has said so; nil: it is not known now; false: the
+-- queue may have several.
 local function of_reference(client, queue, reference, call)
-  local row = definition_of(client, queue, call)
-  if not row or row.EnforceUniqueReference ~= true then return nil end
+  local row = definition_of(client, queue, call, "EnforceUniqueReference")
+  if not row then return nil end
+  if row.EnforceUniqueReference ~= true then return false end
   local answer, response = client:get("odata/QueueItems", with(call, {
     filter = { "QueueDefinitionId eq ? and Reference eq ?", row.Id, reference }, orderby = "Id desc", top = 10,
   }))
@@ -127,6 +125,7 @@ local function look_for(client, queue, item, began)
   if not item.Reference then return nil end
   return function(call)
     local rows, now = of_reference(client, queue, item.Reference, call)
+    if rows == false then return false end
     local row = rows and rows[1]
     if not row then return nil end
     if rows[2] then return false end
@@ -135,7 +134,7 @@ local function look_for(client, queue, item, began)
     if age and age > SKEW then
       return nil, failure("conflict", ("the reference '%s' is there already"):format(item.Reference), { item = row })
     end
-    if (age and age > 1) or not has_content(row, item.SpecificContent or {}) then return false end
+    if (age and age > 1) or not has_content(row, item.SpecificContent) then return false end
     return row
   end
 end
@@ -151,7 +150,7 @@ local function add(client, queue, content, options)
   local call = options.call
   local name, err = name_of(client, queue, call)
   if not name then return nil, err end
-  local item = { Name = name, SpecificContent = object(content) }
+  local item = { Name = name, SpecificContent = content }
   for option, property in pairs(NAMES) do
     if options[option] ~= nil then
       local wrong
@@ -177,7 +176,7 @@ end
 -- ---------------------------------------------------------------------------
 
 local function add_many(client, queue, contents, options)
-  local row, err = definition_of(client, queue, options.call)
+  local row, err = definition_of(client, queue, options.call, "Name")
   if not row then return nil, err end
   return bulk.add(client, row.Name, contents, many_item, properties, options)
 end

@@ -3,8 +3,10 @@
 
 local internal = require "uipath.internal"
 local junit = require "uipath.recipes.tests.junit"
+local lists = require "uipath.recipes.tests.lists"
 local manager = require "uipath.recipes.tests.manager"
 local orchestrator = require "uipath.recipes.tests.orchestrator"
+local places = require "uipath.recipes.tests.places"
 local report = require "uipath.recipes.tests.report"
 local shared = require "uipath.recipes.shared"
 local start = require "uipath.recipes.tests.start"
@@ -12,27 +14,10 @@ local verdict = require "uipath.recipes.tests.verdict"
 local waiting = require "uipath.recipes.tests.waiting"
 
 local failure, text, with = shared.failure, shared.text, shared.with
+local raise, outside, inside, check_set, read_ref = places.raise, places.outside, places.inside, places.check_set, places.read_ref
 
 local ASSERTIONS = 200
 local T = "testmanager_/api/v2/"
-
--- ---------------------------------------------------------------------------
--- Places
--- ---------------------------------------------------------------------------
-
-local function raise(method, ...)
-  internal.raise(("tests:%s: %s"):format(method, (...):format(select(2, ...))))
-end
-
--- The requests' options for Test Manager, which knows no folders.
-local function outside(call) return with(call, { folder = false }) end
-
--- The requests' options for Orchestrator's test sets; an error where no folder is named.
-local function inside(client, call)
-  if call.folder or (call.folder == nil and internal.option(client, "folder")) or call.headers then return call end
-  return nil, failure("usage", "Orchestrator's own test sets are in a folder, and none is named",
-    { hint = 'give one: { folder = "Shared" }, or client:folder("Shared"); in the shell --folder Shared' })
-end
 
 -- A run in Test Manager as a target (waiting.lua).
 ---@param set? table nil: that of a run that has been started
@@ -109,21 +94,6 @@ end
 local function called(reference)
   if type(reference) ~= "table" then return tostring(reference) end
   return tostring(reference.objKey or reference.name or reference.orchestrator or reference.ref or reference.id)
-end
-
-local function check_set(method, reference)
-  local wrong = manager.objection(reference)
-  if wrong then raise(method, "test_set %s", wrong) end
-end
-
--- What names a run: its project or "orchestrator", and its id. Raises what does not.
-local function read_ref(method, ref)
-  if type(ref) == "table" and text(ref.ref) then ref = ref.ref end
-  if type(ref) == "table" and text(ref.project) and text(ref.id) then return ref.project, ref.id end
-  local project, id = nil, nil
-  if type(ref) == "string" then project, id = ref:match "^([%w_-]+)/([%w-]+)$" end
-  if not project then raise(method, 'ref must be a run, its ref such as "DEMO/<id>", or { project = "DEMO", id = … }') end
-  return project, id
 end
 
 -- Where a run is that has been started.
@@ -252,118 +222,8 @@ local function rerun(client, former, options)
 end
 
 -- ---------------------------------------------------------------------------
--- Lists
+-- Other tools
 -- ---------------------------------------------------------------------------
-
--- The options of a walk.
-local function walk_options(options) return outside(options.call) end
-
-local function sets(client, options)
-  local call = walk_options(options)
-  if options.project then
-    local project, err = manager.project(client, options.project, outside {})
-    if not project then return nil, err end
-    return client:each(manager.path(project, "testsets"), call)
-  end
-  local projects, err = client:collect(T .. "projects", outside {})
-  if not projects then return nil, err end
-  local next_project, rows, number = 1, nil, 0
-  return function()
-    while true do
-      local row = rows and rows()
-      if row then
-        number = number + 1
-        return row, number
-      end
-      if not projects[next_project] then return nil end
-      rows = client:each(manager.path(projects[next_project], "testsets"), with(call))
-      next_project = next_project + 1
-    end
-  end
-end
-
--- An iterator of a list.
-local function over(list)
-  local number = 0
-  return function()
-    number = number + 1
-    if list[number] ~= nil then return list[number], number end
-  end
-end
-
-local function cases(client, reference, options)
-  check_set("cases", reference)
-  if type(reference) == "table" and reference.orchestrator ~= nil then
-    local call, err = inside(client, options.call)
-    if not call then return nil, err end
-    local set
-    set, err = orchestrator.set(client, reference.orchestrator, call)
-    if set then set, err = client:get(shared.entity("odata/TestSets", set.Id), with(call, { expand = "TestCases($expand=Definition)" })) end
-    if not set then return nil, err end
-    return over(type(set.TestCases) == "table" and set.TestCases or {})
-  end
-  local call = outside(options.call)
-  local set, project = manager.set(client, reference, call)
-  if not set then return nil, project end
-  local answer, err = client:get(manager.path(project, "testsets/" .. set.id .. "/assignedtestcaseids"), with(call))
-  if answer == nil then return nil, err end
-  local ids = type(answer) == "table" and (type(answer.data) == "table" and answer.data or answer)
-  if not ids or (ids[1] == nil and next(ids) ~= nil) then return nil, failure("decode", "the cases of the test set are no list") end
-  local found, problem = manager.cases(client, project, ids, call)
-  local list = {}
-  for i, id in ipairs(ids) do
-    if not found[id] then return nil, problem or failure("decode", ("the case %s of the test set is not there"):format(tostring(id))) end
-    list[i] = found[id]
-  end
-  return over(list)
-end
-
-local function executions(client, reference, options)
-  check_set("executions", reference)
-  if type(reference) == "table" and reference.orchestrator ~= nil then
-    local call, err = inside(client, options.call)
-    if not call then return nil, err end
-    local set
-    set, err = orchestrator.set(client, reference.orchestrator, call)
-    if not set then return nil, err end
-    return client:each("odata/TestSetExecutions", with(call, { filter = { "TestSetId eq ?", set.Id }, orderby = "Id desc" }))
-  end
-  local call = outside(options.call)
-  local set, project = manager.set(client, reference, call)
-  if not set then return nil, project end
-  local rows, number = client:each(manager.path(project, "testexecutions"), with(call, { orderby = "created desc" })), 0
-  return function()
-    for row in rows do
-      if row.testSetId == set.id then
-        number = number + 1
-        return row, number
-      end
-    end
-  end
-end
-
--- An attachment is an access object: it says where it is and that our token is wanted there.
-local function attachments(client, case, options)
-  if type(case) ~= "table" or not text(case.id) or not text(case.project_id) then
-    raise("attachments", "case must be one of a run's cases in Test Manager")
-  end
-  local project = { id = case.project_id }
-  local answer, response = client:get(manager.path(project, ("attachments/testcaselog/%s/all"):format(case.id)), outside(options.call))
-  if answer == nil then return nil, response end
-  local rows = type(answer) == "table" and (type(answer.data) == "table" and answer.data or answer)
-  if not rows or (rows[1] == nil and next(rows) ~= nil) then return nil, failure("decode", "the attachments are no list") end
-  local root = tostring(response.url):match "^(.*/)testmanager_/" or ""
-  local list = {}
-  for i, row in ipairs(rows) do
-    if type(row) ~= "table" or not text(row.id) then return nil, failure("decode", "an attachment has no id") end
-    list[i] = with(row, {
-      path = manager.path(project, ("attachments/%s/download"):format(row.id)),
-      Uri = root .. manager.path(project, ("attachments/%s/download"):format(row.id)), Verb = "GET", RequiresAuth = true,
-      Headers = { Keys = {}, Values = {} },
-    })
-  end
-  return list
-end
 
 local function send_report(client, reference, results, options)
   check_set("report", reference)
@@ -393,14 +253,24 @@ end
 
 -- ---------------------------------------------------------------------------
 
-local PROJECT = { "GET", T .. "projects/prefix/{projectPrefix}" }
-local PROJECTS = { "GET", T .. "projects" }
-local SETS = { "GET", T .. "{projectId}/testsets" }
-local SET = { "GET", T .. "{projectId}/testsets/objkey/{objKey}" }
-local STATE = { "GET", T .. "{projectId}/testexecutions/{id}/withstats" }
-local EXECUTIONS = { "GET", T .. "{projectId}/testexecutions" }
-local LOGS = { "GET", T .. "{projectId}/testcaselogs/testexecution/{testExecutionId}/paged" }
-local EVIDENCE = { "GET", T .. "{projectId}/testcaselogs/{id}/assertions" }
+-- A request of Test Manager with its scopes, which are known from pipelines that run: hardly any are published.
+local function ask(method, path, resource)
+  local access = method == "GET" and ".Read" or ".Write"
+  return { method, T .. path, scopes = resource .. " or " .. resource .. access }
+end
+
+local PROJECT = ask("GET", "projects/prefix/{projectPrefix}", "TM.Projects")
+local PROJECTS = ask("GET", "projects", "TM.Projects")
+local SETS = ask("GET", "{projectId}/testsets", "TM.TestSets")
+local SET = ask("GET", "{projectId}/testsets/objkey/{objKey}", "TM.TestSets")
+local START = ask("POST", "{projectId}/testsets/{id}/startexecute", "TM.TestSets")
+local STATE = ask("GET", "{projectId}/testexecutions/{id}/withstats", "TM.TestExecutions")
+local EXECUTIONS = ask("GET", "{projectId}/testexecutions", "TM.TestExecutions")
+local REPORT = ask("POST", "{projectId}/testexecutions", "TM.TestExecutions")
+local LOGS = ask("GET", "{projectId}/testcaselogs/testexecution/{testExecutionId}/paged", "TM.TestExecutions")
+local AGAIN = ask("POST", "{projectId}/testcaselogs/re-execute", "TM.TestExecutions")
+local EVIDENCE = ask("GET", "{projectId}/testcaselogs/{id}/assertions", "TM.TestExecutions")
+START.scopes = ("(%s) and (TM.TestExecutions or TM.TestExecutions.Write)"):format(START.scopes)
 
 local JUNIT = { "text", "write the results into this file, which is red wherever the verdict is" }
 local EVIDENCE_OPTION = { "number", "of so many failed cases the assertions are fetched: 200" }
@@ -420,7 +290,7 @@ return {
       name = "run", help = "runs a test set and waits for its verdict", waits = true,
       arguments = { { "test_set", "string|table" } },
       options = with(WAIT_OPTIONS, { parameters = { "table", "of the set, by name, for everybody while it runs; put back afterwards" } }),
-      calls = { PROJECT, SET, EXECUTIONS, { "POST", T .. "{projectId}/testsets/{id}/startexecute" }, STATE, LOGS, EVIDENCE },
+      calls = { PROJECT, SET, EXECUTIONS, START, STATE, LOGS, EVIDENCE },
       run = run,
     },
     {
@@ -437,7 +307,7 @@ return {
       name = "rerun", help = "runs the failed cases of a run once more", waits = true,
       arguments = { { "run", "table" } },
       options = WAIT_OPTIONS,
-      calls = { PROJECT, EXECUTIONS, { "POST", T .. "{projectId}/testcaselogs/re-execute" }, STATE, LOGS, EVIDENCE },
+      calls = { PROJECT, EXECUTIONS, AGAIN, STATE, LOGS, EVIDENCE },
       run = rerun,
     },
     {
@@ -454,37 +324,38 @@ return {
       arguments = {},
       options = { project = { "text", "of this project alone" } },
       calls = { PROJECTS, PROJECT, SETS },
-      run = sets,
+      run = lists.sets,
     },
     {
       name = "cases", help = "iterates over the test cases of a set", iterates = true,
       arguments = { { "test_set", "string|table" } },
       calls = {
-        PROJECT, SET, { "GET", T .. "{projectId}/testsets/{id}/assignedtestcaseids" }, { "GET", T .. "{projectId}/testcases/{id}" },
+        PROJECT, SET, ask("GET", "{projectId}/testsets/{id}/assignedtestcaseids", "TM.TestSets"),
+        ask("GET", "{projectId}/testcases/{id}", "TM.TestCases"),
       },
-      run = cases,
+      run = lists.cases,
     },
     {
       name = "executions", help = "iterates over the runs of a set, the newest first", iterates = true,
       arguments = { { "test_set", "string|table" } },
       calls = { PROJECT, SET, EXECUTIONS },
-      run = executions,
+      run = lists.executions,
     },
     {
       name = "attachments", help = "the files of a case of a run, for client:download",
       arguments = { { "case", "table" } },
-      calls = { { "GET", T .. "{projectId}/attachments/{objectType}/{id}/all" } },
-      run = attachments,
+      calls = { ask("GET", "{projectId}/attachments/{objectType}/{id}/all", "TM.Attachments") },
+      run = lists.attachments,
     },
     {
       name = "report", help = "writes results of another tool as a run",
       arguments = { { "test_set", "string|table" }, { "results", "table" } },
       options = { junit = JUNIT },
       calls = {
-        PROJECT, SET, { "GET", T .. "{projectId}/testcases/objkey/{objKey}" }, { "POST", T .. "{projectId}/testexecutions" },
-        { "POST", T .. "{projectId}/testcaselogs/testexecution/{id}/start" },
-        { "POST", T .. "{projectId}/testcaselogs/testexecution/{id}/finish" },
-        { "POST", T .. "{projectId}/testcaselogs/{id}/override-result" }, STATE, LOGS,
+        PROJECT, SET, ask("GET", "{projectId}/testcases/objkey/{objKey}", "TM.TestCases"), REPORT,
+        ask("POST", "{projectId}/testcaselogs/testexecution/{id}/start", "TM.TestExecutions"),
+        ask("POST", "{projectId}/testcaselogs/testexecution/{id}/finish", "TM.TestExecutions"),
+        ask("POST", "{projectId}/testcaselogs/{id}/override-result", "TM.TestExecutions"), STATE, LOGS,
       },
       run = send_report,
     },

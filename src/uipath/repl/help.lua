@@ -53,7 +53,9 @@ local function in_columns(blocks)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local function general_text() return in_columns(general) .. ending .. "\n" end
+local function general_text()
+  return in_columns(general) .. text.wrap(ending, columns() or math.huge) .. "\n"
+end
 
 local function parameters_text(row, location)
   local words = {}

@@ -113,7 +113,7 @@ function junit.write(run, problem)
     add { name = name, result = "None", url = run.url,
       reason = skipped and "not every test has passed: " .. counts.skipped .. " could not be seen" or why_red(run, problem) }
   end
-  local numbers = { { "tests", total }, { "failures", counts.failure }, { "errors", counts.error } }
+  local numbers = { { "tests", total }, { "failures", counts.failure }, { "errors", counts.error }, { "skipped", counts.skipped } }
   local out = { '<?xml version="1.0" encoding="UTF-8"?>' }
   local function head(element, first, rest)
     local attributes = { { "name", name } }
@@ -125,7 +125,7 @@ function junit.write(run, problem)
   local whole = seconds(run.seconds or time)
   out[#out + 1] = head("testsuites", {}, { { "time", whole } })
   out[#out + 1] = "  " .. head("testsuite", { { "id", 0 } }, {
-    { "skipped", counts.skipped }, { "time", whole }, { "timestamp", run.started and run.started:match "^%d+%-%d+%-%d+T%d+:%d+:%d+" },
+    { "time", whole }, { "timestamp", run.started and run.started:match "^%d+%-%d+%-%d+T%d+:%d+:%d+" },
   })
   local properties = properties_of(run)
   if #properties > 0 then

@@ -53,14 +53,21 @@ local function pick(rows, property, name, noun, place)
     { hint = "give the key of the one that is meant" })
 end
 
-local function project_from_list(client, reference, call)
+---All projects.
+---@return table[]? rows
+---@return uipath.Error? err
+function manager.projects(client, call)
   local rows, err = client:collect(ROOT .. "projects", with(call))
-  if not rows then
-    if err.status == 404 then
-      err.hint = "where there is no Test Manager, Orchestrator runs test sets of its own: { orchestrator = name }"
-    end
-    return nil, err
+  if rows then return rows end
+  if err.status == 404 then
+    err.hint = "where there is no Test Manager, Orchestrator runs test sets of its own: { orchestrator = name }"
   end
+  return nil, err
+end
+
+local function project_from_list(client, reference, call)
+  local rows, err = manager.projects(client, call)
+  if not rows then return nil, err end
   for _, property in ipairs { "projectPrefix", "name" } do
     for _, row in ipairs(rows) do
       if row[property] == reference then return pick(rows, property, reference, "project", "Test Manager") end

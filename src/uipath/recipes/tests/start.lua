@@ -86,9 +86,16 @@ local function uncertain(err, project, candidates)
   return nil, err
 end
 
+-- Where the service itself says that it has failed, a run that is new is more likely somebody else's.
+local function says_no(err) return err.status == 500 or err.status == 503 end
+
 -- Looks which run came of a request without an answer. Only one that stays the only new one is taken.
 local function look(client, project, set, before, err, call, deadline)
   if not before then return uncertain(err, project) end
+  if says_no(err) then
+    local rows = newest(client, project, with(call, { timeout = LONGEST_LOOK, max_attempts = 1 }))
+    return uncertain(err, project, rows and new_runs(rows, set, before))
+  end
   local now = internal.now()
   deadline = math.min(now + LONGEST_LOOK, math.max(deadline, now + ALONE + 1))
   local pause, alone, since, found = FIRST_PAUSE, nil, nil, {}

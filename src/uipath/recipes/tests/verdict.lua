@@ -73,7 +73,10 @@ function verdict.is_over(status) return IS_OVER[status] or false end
 ---@return uipath.Error? err
 function verdict.state(row, id)
   if type(row) ~= "table" then return nil, failure("decode", "the answer is no run of a test set") end
-  if row.id ~= id then return nil, failure("decode", "the answer is about another run, or does not say about which") end
+  -- The address names the run; where the answer does as well, it must be the same.
+  if shared.value(row.id) ~= nil and tostring(row.id):lower() ~= id:lower() then
+    return nil, failure("decode", "the answer is about another run")
+  end
   local status = text(row.status)
   if not status then return nil, failure("decode", "the run has no status") end
   local state = { status = status, row = row, is_over = IS_OVER[status] or false }
@@ -110,7 +113,8 @@ local function objection(row, id, seen)
   if type(row) ~= "table" then return "it is no object" end
   if not text(row.id) then return "it has no id" end
   if seen[row.id] then return "it came twice" end
-  if shared.value(row.testExecutionId) ~= nil and row.testExecutionId ~= id then return "it is one of another run" end
+  local execution = shared.value(row.testExecutionId)
+  if execution ~= nil and tostring(execution):lower() ~= id:lower() then return "it is one of another run" end
   if not text(row.result) then return "it has no result" end
 end
 
