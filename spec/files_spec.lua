@@ -341,6 +341,15 @@ describe("an access object", function()
     assert.equal(5, host.log(key)[2].length)
   end)
 
+  it("whose host cannot be reached is told so, and not that base_url is wrong", function()
+    for _, url in ipairs { "http://localhost:1/a", "https://no-such-host.invalid/a" } do
+      local bytes, err = client:download({ Uri = url }, folder .. "/a", { max_attempts = 1 })
+      assert.is_nil(bytes)
+      assert.equal("network", err.kind)
+      assert.matches("storage's host", err.hint)
+    end
+  end)
+
   it("over plain http beyond the loopback, or for the other direction, or that is broken, is a usage error", function()
     local object = host.object(new_key(), { size = 10 })
     local rows = {

@@ -214,6 +214,17 @@ static void set_folder(lua_State *L, const struct call_request *request) {
 static const char hint_refused_address[] =
     "the storage, which knows no scopes, refuses the address: it has expired, or was made for other headers; ask for a new one";
 
+static const char hint_unreachable_address[] =
+    "the storage's host is the service's choice, and not base_url's: what this machine reaches it by (DNS, firewall, proxy) must let it through";
+
+/* What to do about a failed call to an access object's address, where the reply knows nothing better; NULL: nothing to add. */
+static const char *hint_for_address(const struct call *call) {
+  const struct call_reply *reply = &call->reply;
+  if (reply->status == 403 && reply->hint == NULL && call->request.token_source == NULL) return hint_refused_address;
+  bool is_ours = reply->hint != NULL && strstr(reply->hint, "base_url") != NULL;
+  return reply->error == CALL_NETWORK && is_ours && call->request.token_source == NULL ? hint_unreachable_address : NULL;
+}
+
 /* The fields of any error that the reply tells of, on top. [-0, +1] */
 static void push_reply_fields(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
@@ -249,7 +260,7 @@ static void push_reply_fields(lua_State *L, const struct call *call, const struc
   if (call->request.is_presigned) {
     const char *query = strchr(call->request.url.data, '?');
     set_string(L, "_query", query == NULL ? NULL : query + 1);
-    if (reply->status == 403 && reply->hint == NULL && call->request.token_source == NULL) set_string(L, "hint", hint_refused_address);
+    set_string(L, "hint", hint_for_address(call));
   }
   if (reply->status >= 400) set_folder(L, &call->request);
 }
