@@ -68,7 +68,8 @@ JSON_OBJECTS     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/json/*.c))
 PORTABLE_OBJECTS := $(JSON_OBJECTS:$(BUILD)/%=$(BUILD)/portable/%)
 UNIT_TESTS       += $(patsubst spec/unit/%_test.c,$(BUILD)/unit/%_portable_test,$(wildcard spec/unit/json_*_test.c))
 # So are the twins of what Linux alone has.
-UNIT_TESTS       += $(BUILD)/unit/descriptor_portable_test $(BUILD)/unit/file_sink_portable_test
+UNIT_TESTS       += $(BUILD)/unit/descriptor_portable_test $(BUILD)/unit/file_sink_portable_test \
+  $(BUILD)/unit/notify_portable_test
 LUA_FILES      := $(shell cd src 2>/dev/null && find uipath -name '*.lua' | sort)
 
 # Where a compiler or headers are missing, one line instead of a compiler's many.
@@ -135,6 +136,11 @@ $(BUILD)/unit/json_%_test: spec/unit/json_%_test.c $(JSON_OBJECTS)
 $(BUILD)/unit/json_%_portable_test: spec/unit/json_%_test.c $(PORTABLE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DJSON_PORTABLE -DUIPATH_PORTABLE $(LUA_INCLUDE) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(LUA_LIBS) -lm
+
+$(BUILD)/unit/notify_portable_test: spec/unit/notify_test.c $(BUILD)/portable/src/engine/notify.o \
+  $(filter-out %/notify.o,$(PLAIN_OBJECTS))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $(filter-out %.h,$^) -lcmocka $(ENGINE_LIBS) $(UNIT_LIBS)
 
 $(BUILD)/unit/%_portable_test: spec/unit/%_test.c $(BUILD)/portable/src/engine/%.o
 	@mkdir -p $(@D)

@@ -64,6 +64,7 @@ build = {
         "src/engine/transport.c",
         "src/engine/trust.c",
         "src/engine/url.c",
+        "src/engine/watch.c",
         "src/engine/words.c",
         "src/environment.c",
         "src/error.c",

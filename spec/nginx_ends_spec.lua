@@ -56,13 +56,14 @@ describe("a request of nginx that ends early", function()
     ]])
     local function heap_after(requests)
       assert.same({ [204] = requests }, server:get_many("/ended", requests))
+      -- Who waits no more is found within a quarter of a second, and then the calls are cancelled.
+      tenant.eventually(function() return tenant.control(sandbox, "GET counters").in_flight == 0 end)
       return tonumber((select(2, server:get "/heap")))
     end
     local before = heap_after(100)
     local after = heap_after(300)
     -- In KB; each request had 20 of them.
     assert.is_true(after < before + 1000, before .. " KB became " .. after)
-    tenant.eventually(function() return tenant.control(sandbox, "GET counters").in_flight == 0 end)
   end)
 
   it("leaves a token function to those that follow, whose coroutines were its own", function()

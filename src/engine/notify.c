@@ -1,14 +1,11 @@
 #include "notify.h"
 
-#if defined __linux__ && !defined UIPATH_PORTABLE
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +15,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "text.h"
+#include "watch.h"
 
 /* Numbers come one after the other: as many calls at once as there are buckets and none shares one. */
 #define BUCKETS 1024
@@ -30,10 +28,10 @@
 #define REST_MS 50
 
 struct notify {
-  int epoll;
+  int watch;                   /* see watch.h: the listener's owner is NULL, a connection's its waiter */
   int listener;
-  int file;                    /* of the socket, whose name is gone: it is reached by this descriptor */
-  char address[48];
+  int file;                    /* of the socket, whose name is gone: it is reached by this descriptor. -1: it has a name */
+  char address[sizeof "unix:" + sizeof((struct sockaddr_un *)0)->sun_path];
   struct timers *timers;       /* the driver's */
   struct timer rest;           /* while no connection is taken */
   struct notify_waiter *waiters; /* all connections */
@@ -65,20 +63,66 @@ struct notify_waiter {
 /* The socket                                                               */
 /* ======================================================================== */
 
-/* Binds the socket to a name in a private folder below `parent` and takes the name away again, keeping the file open. */
+#if !defined SOCK_CLOEXEC || defined UIPATH_PORTABLE
+/* Makes a socket one that is closed by exec and never blocks. -1 stays -1. */
+static int private_socket(int socket) {
+  if (socket < 0) return socket;
+  fcntl(socket, F_SETFD, FD_CLOEXEC);
+  fcntl(socket, F_SETFL, O_NONBLOCK);
+  return socket;
+}
+#endif
+
+/* Where /proc leads from a descriptor to its file the socket's name can go, and nothing stays behind,
+   however the process ends. */
+#if defined O_PATH && !defined UIPATH_PORTABLE
+
+/* Takes away the name of the socket that was bound. false: the file cannot be reached without it. */
+static bool hide(struct notify *notify, const char *path, const char *folder) {
+  notify->file = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+  unlink(path);
+  rmdir(folder);
+  snprintf(notify->address, sizeof notify->address, "unix:/proc/self/fd/%d", notify->file);
+  return notify->file >= 0 && access(notify->address + strlen("unix:"), F_OK) == 0;
+}
+
+#else
+
+static bool hide(struct notify *notify, const char *path, const char *folder) {
+  (void)folder;
+  snprintf(notify->address, sizeof notify->address, "unix:%s", path);
+  return true;
+}
+
+#endif
+
+/* Takes away the name of the socket, and its folder, if it has one still. */
+static void remove_name(struct notify *notify) {
+  char *path = notify->address + strlen("unix:"), *slash = strrchr(path, '/');
+  if (notify->file >= 0 || slash == NULL) return;
+  unlink(path);
+  *slash = '\0';
+  rmdir(path);
+}
+
+/* A socket that is closed by exec and never blocks; -1: none is to be had. */
+static int new_socket(void) {
+#if defined SOCK_CLOEXEC && !defined UIPATH_PORTABLE
+  return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+  return private_socket(socket(AF_UNIX, SOCK_STREAM, 0));
+#endif
+}
+
+/* Binds the socket to a name in a private folder below `parent`. */
 static bool bind_below(struct notify *notify, const char *parent) {
   char folder[80];
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   if ((size_t)snprintf(folder, sizeof folder, "%s/uipath.XXXXXX", parent) >= sizeof folder || mkdtemp(folder) == NULL) return false;
   snprintf(name.sun_path, sizeof name.sun_path, "%s/socket", folder);
-  if (bind(notify->listener, (struct sockaddr *)&name, sizeof name) == 0) {
-    notify->file = open(name.sun_path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-    unlink(name.sun_path);
-  }
+  if (bind(notify->listener, (struct sockaddr *)&name, sizeof name) == 0) return hide(notify, name.sun_path, folder);
   rmdir(folder);
-  if (notify->file < 0) return false;
-  snprintf(notify->address, sizeof notify->address, "unix:/proc/self/fd/%d", notify->file);
-  return access(notify->address + strlen("unix:"), F_OK) == 0;
+  return false;
 }
 
 /* Binds a socket in the first folder that lets us. */
@@ -86,7 +130,7 @@ static bool bind_somewhere(struct notify *notify) {
   const char *const parents[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
   for (size_t i = 0; i < sizeof parents / sizeof parents[0]; i++) {
     if (parents[i] == NULL || parents[i][0] != '/') continue;
-    notify->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    notify->listener = new_socket();
     if (notify->listener < 0) return false;
     if (bind_below(notify, parents[i])) return listen(notify->listener, SOMAXCONN) == 0;
     close(notify->listener);
@@ -97,23 +141,17 @@ static bool bind_somewhere(struct notify *notify) {
   return false;
 }
 
-/* Has epoll report what can be read from the descriptor. waiter: NULL for the listener. */
-static bool watch(const struct notify *notify, int descriptor, struct notify_waiter *waiter) {
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = waiter};
-  return epoll_ctl(notify->epoll, EPOLL_CTL_ADD, descriptor, &event) == 0;
-}
-
 /* Takes connections again. */
 static void on_rested(void *owner) {
   struct notify *notify = owner;
-  if (!watch(notify, notify->listener, NULL)) timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS);
+  if (!watch_add(notify->watch, notify->listener, NULL)) timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS);
 }
 
-/* Where a connection waits that cannot be taken, epoll would report it without end. It is left waiting
+/* Where a connection waits that cannot be taken, it would be reported without end. It is left waiting
    for a while instead. */
 static void rest(struct notify *notify) {
   if (timers_set(notify->timers, &notify->rest, clock_monotonic_ms() + REST_MS))
-    epoll_ctl(notify->epoll, EPOLL_CTL_DEL, notify->listener, NULL);
+    watch_remove(notify->watch, notify->listener);
 }
 
 struct notify *notify_open(struct timers *timers) {
@@ -124,8 +162,8 @@ struct notify *notify_open(struct timers *timers) {
   notify->ready_end = &notify->ready;
   notify->listener = notify->file = -1;
   pthread_mutex_init(&notify->mutex, NULL);
-  notify->epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (notify->epoll >= 0 && bind_somewhere(notify) && watch(notify, notify->listener, NULL)) return notify;
+  notify->watch = watch_open();
+  if (notify->watch >= 0 && bind_somewhere(notify) && watch_add(notify->watch, notify->listener, NULL)) return notify;
   notify_close(notify);
   return NULL;
 }
@@ -139,8 +177,9 @@ void notify_close(struct notify *notify) {
     close_waiter(waiter);
   }
   timers_clear(notify->timers, &notify->rest);
-  if (notify->epoll >= 0) close(notify->epoll);
+  if (notify->watch >= 0) close(notify->watch);
   if (notify->listener >= 0) close(notify->listener);
+  remove_name(notify);
   if (notify->file >= 0) close(notify->file);
   pthread_mutex_destroy(&notify->mutex);
   free(notify);
@@ -151,7 +190,7 @@ const char *notify_address(const struct notify *notify) {
 }
 
 int notify_descriptor(const struct notify *notify) {
-  return notify->epoll;
+  return notify->watch;
 }
 
 /* ======================================================================== */
@@ -389,11 +428,26 @@ static void hang_up(struct notify_waiter *waiter) {
   call_release(call);
 }
 
-/* Whether a new connection comes from this process. */
+/* Whether a new connection comes from this process or, where that cannot be told, from its user. */
 static bool is_own(int socket) {
+#if defined SO_PEERCRED && defined __linux__
   struct ucred peer;
   socklen_t size = sizeof peer;
   return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
+#else
+  uid_t user;
+  gid_t group;
+  return getpeereid(socket, &user, &group) == 0 && user == geteuid();
+#endif
+}
+
+/* The next connection that waits to be taken; -1: none, or errno says why not. */
+static int next_connection(const struct notify *notify) {
+#if defined SOCK_CLOEXEC && !defined UIPATH_PORTABLE
+  return accept4(notify->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+  return private_socket(accept(notify->listener, NULL, NULL));
+#endif
 }
 
 /* Whether accept has failed for a reason that the next connection will meet, too. */
@@ -402,9 +456,9 @@ static bool is_lasting(int failure) {
 }
 
 static void accept_all(struct notify *notify) {
-  for (int socket; (socket = accept4(notify->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+  for (int socket; (socket = next_connection(notify)) >= 0;) {
     struct notify_waiter *waiter = is_own(socket) ? calloc(1, sizeof *waiter) : NULL;
-    if (waiter == NULL || !watch(notify, socket, waiter)) {
+    if (waiter == NULL || !watch_add(notify->watch, socket, waiter)) {
       free(waiter);
       close(socket);
       continue;
@@ -439,45 +493,11 @@ static void read_from(struct notify_waiter *waiter) {
 }
 
 void notify_serve(struct notify *notify) {
-  struct epoll_event events[EVENTS_AT_ONCE];
-  int count = epoll_wait(notify->epoll, events, EVENTS_AT_ONCE, 0);
+  void *owners[EVENTS_AT_ONCE];
+  int count = watch_ready(notify->watch, owners, EVENTS_AT_ONCE);
   for (int i = 0; i < count; i++) {
     /* Of each connection there is one event, and only its own closes it. */
-    if (events[i].data.ptr == NULL) accept_all(notify);
-    else read_from(events[i].data.ptr);
+    if (owners[i] == NULL) accept_all(notify);
+    else read_from(owners[i]);
   }
 }
-
-#else
-
-struct notify *notify_open(struct timers *timers) {
-  (void)timers;
-  return NULL;
-}
-void notify_close(struct notify *notify) { (void)notify; }
-const char *notify_address(const struct notify *notify) {
-  (void)notify;
-  return NULL;
-}
-uint64_t notify_number(struct notify *notify, struct call *call) {
-  (void)notify, (void)call;
-  return 0;
-}
-uint64_t notify_subscribe(struct notify *notify, struct call *call, uint64_t subscriber) {
-  (void)notify, (void)call, (void)subscriber;
-  return 0;
-}
-bool notify_unsubscribe(struct notify *notify, struct call *call) {
-  (void)notify, (void)call;
-  return true;
-}
-int notify_descriptor(const struct notify *notify) {
-  (void)notify;
-  return -1;
-}
-void notify_serve(struct notify *notify) { (void)notify; }
-void notify_ready(struct notify *notify, struct call *call) { (void)notify, (void)call; }
-void notify_flush(struct notify *notify) { (void)notify; }
-void notify_forget(struct notify *notify, struct call *call) { (void)notify, (void)call; }
-
-#endif

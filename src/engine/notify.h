@@ -30,8 +30,8 @@ struct notify;
 
 #define NOTIFY_TICK_MS 250
 
-/* Makes the socket and leaves no file behind. timers: the driver's. NULL: the system has none
-   (this is for Linux), or none is to be had. For any thread. */
+/* Makes the socket. On Linux it leaves no file behind; elsewhere its file, in a folder of its own, goes
+   with notify_close. timers: the driver's. NULL: none is to be had. For any thread. */
 struct notify *notify_open(struct timers *timers);
 
 /* Closes everything; waiters see an end of file. NULL is allowed. */
