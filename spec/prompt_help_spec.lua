@@ -52,7 +52,7 @@ describe("the prompt", function()
     for _, line in ipairs { "help client", 'help "client"', "help(client)", "  help client  " } do
       it("with " .. line, function()
         open()
-        local screen = entering(line, "\nclient.tests ")
+        local screen = entering(line, "report")
         assert.matches("\nclient.jobs +start, wait, ", screen)
         assert.matches("\nclient:get%(path, options%) +Reads what is at a path", screen)
         assert.matches("\nclient:each%(path, options%) +Iterates", screen)
