@@ -52,6 +52,51 @@ local function sent(key)
   return total
 end
 
+-- The faults that every call may meet, and what a download into a file or an upload to a path makes of them.
+describe("of what a call may meet", function()
+  local sandbox, faulty
+
+  setup(function()
+    sandbox = assert(require("uipath.sandbox").start())
+    faulty = uipath.connect(tenant.fault_options(sandbox))
+  end)
+  teardown(function() sandbox:stop() end)
+
+  -- fault, kind of the error; of an upload, where that is another (false: none)
+  local rows = {
+    { "reset", "network" }, { "reset_in_headers", "network" }, { "reset_in_body", "network" }, { "close", "network" },
+    { "close_in_headers", "network" }, { "truncated", "network" }, { "truncated_chunked", "network" }, { "bad_length", "network" },
+    { "bad_chunk", "network" }, { "not_http", "network" }, { "html", "decode" }, { "endless_headers", "too_large" },
+    { "status/400", "request" }, { "status/401", "auth" }, { "status/403", "forbidden" }, { "status/404", "not_found" },
+    { "status/408", "timeout" }, { "status/409", "conflict" }, { "status/429", "rate_limit" }, { "status/500", "server" },
+    { "status/503", "server" }, { "gateway/502", "server" }, { "redirect/302/other", "redirect" }, { "redirect/302/nowhere", "redirect" },
+    { "redirect/302/loop", "redirect" }, { "error/storage", "forbidden" }, { "stall", "timeout" }, { "stall_in_headers", "timeout" },
+    { "stall_in_body", "timeout" },
+  }
+  for _, row in ipairs(rows) do
+    it(row[1] .. " gives " .. row[2], function()
+      write(folder .. "/a", "before")
+      local bytes, err = faulty:download("fault/" .. row[1], folder .. "/a", { timeout = row[2] == "timeout" and 0.3 or nil })
+      assert.is_nil(bytes)
+      assert.equal(row[2], err.kind)
+      assert.same({ "a" }, names())
+      assert.equal("before", read(folder .. "/a"))
+      local done, response = faulty:upload("fault/" .. row[1], uipath.file(folder .. "/a"),
+        { method = "PUT", timeout = row[2] == "timeout" and 0.3 or nil })
+      assert.is_nil(done)
+      assert.equal(row[2], response.kind)
+    end)
+  end
+
+  it("a failure that is told once is tried again", function()
+    for _, fault in ipairs { "status/503/0", "status/429/0", "reset", "truncated", "status/500" } do
+      local path = "fault/first/1/" .. new_key() .. "/" .. fault
+      assert(faulty:download(path, folder .. "/a", { max_attempts = 2 }))
+      assert.equal('{"attempt":2}', read(folder .. "/a"))
+    end
+  end)
+end)
+
 describe("a download that breaks", function()
   local SIZE = 500000
 
@@ -232,7 +277,12 @@ describe("time", function()
       { total_timeout = 0.4 })
     assert.is_nil(bytes)
     assert.equal("timeout", err.kind)
-    assert.matches("not done within 0.%d+ s", err.message)
+    assert.matches("not done within 0.4 s", err.message)
+    -- Of several requests, too.
+    bytes, err = client:download(host.path(new_key(), { size = 1000, cuts = "500", stalls = "yes" }), folder .. "/a",
+      { total_timeout = 0.6 })
+    assert.is_nil(bytes)
+    assert.matches("not done within 0.6 s", err.message)
     assert.same({}, names())
   end)
 end)

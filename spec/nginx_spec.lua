@@ -377,7 +377,7 @@ describe("in nginx", function()
         local _, body = server:get "/"
         assert.equal("auth\n", body)
       end
-      assert.is_true(os.time() - began < 10)
+      assert.is_true(os.time() - began < 30)
       assert.equal(4, counters().token_requests)
     end)
 
@@ -469,7 +469,7 @@ describe("in nginx", function()
       local began = os.time()
       server:signal "TERM"
       server:await_end()
-      assert.is_true(os.time() - began <= 3)
+      assert.is_true(os.time() - began <= 15)
       pipe:close()
       local log = server:log()
       assert.is_nil(log:find("exited on signal", 1, true), log)

@@ -52,7 +52,8 @@ describe("the prompt", function()
     for _, line in ipairs { "help client", 'help "client"', "help(client)", "  help client  " } do
       it("with " .. line, function()
         open()
-        local screen = entering(line, "client:can")
+        local screen = entering(line, "\nclient.tests ")
+        assert.matches("\nclient.jobs +start, wait, ", screen)
         assert.matches("\nclient:get%(path, options%) +Reads what is at a path", screen)
         assert.matches("\nclient:each%(path, options%) +Iterates", screen)
       end)
@@ -67,6 +68,12 @@ describe("the prompt", function()
         assert.matches("\n  filter +OData", screen)
       end)
     end
+
+    it("with a group of recipes, and one of them", function()
+      open()
+      assert.matches("\nclient.jobs:run%(process, input, options%) +Starts", entering("help client.jobs", "logs"))
+      assert.matches("\n  process +", entering("help client.jobs.run", "gives "))
+    end)
 
     it("with the module, and its functions", function()
       open()

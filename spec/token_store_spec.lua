@@ -52,7 +52,7 @@ describe("a token store", function()
     assert.same({ "load", "save" }, store.log)
     local entry = store.entries[store.key]
     assert.equal(entry[1], client:access_token())
-    assert.is_true(math.abs(entry[2] - os.time() - 3600) <= 2)
+    assert.is_true(math.abs(entry[2] - os.time() - 3600) <= 20)
     assert.equal("client_credentials", client:token().source)
   end)
 
@@ -212,11 +212,12 @@ describe("uipath.store.file", function()
 
   it("holds several, and loses only the one that was refused", function()
     local store = uipath.store.file(folder .. "/tokens")
-    store.save("one", "token-1", os.time() + 100)
+    local expires_at = os.time() + 100
+    store.save("one", "token-1", expires_at)
     store.save("two", "token-2", nil)
     store.save("old", "token-3", os.time() - 1)
     store.drop("one", "another")
-    assert.same({ "token-1", os.time() + 100 }, { store.load "one" })
+    assert.same({ "token-1", expires_at }, { store.load "one" })
     store.drop("one", "token-1")
     assert.is_nil((store.load "one"))
     assert.equal("token-2", (store.load "two"))
@@ -318,9 +319,10 @@ describe("uipath.store.redis", function()
 
   it("drops only the token that was refused, and locks for one at a time", function()
     local store = uipath.store.redis { port = port, password = "s3cr3t", prefix = "test:", database = 1 }
-    store.save("one", "token-1", os.time() + 100)
+    local expires_at = os.time() + 100
+    store.save("one", "token-1", expires_at)
     store.drop("one", "another")
-    assert.same({ "token-1", os.time() + 100 }, { store.load "one" })
+    assert.same({ "token-1", expires_at }, { store.load "one" })
     store.drop("one", "token-1")
     assert.is_nil((store.load "one"))
     assert.is_true(store.lock("one", 10))

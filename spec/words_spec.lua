@@ -196,6 +196,14 @@ describe("what another than the service says", function()
     end
   end)
 
+  it("does not hide that a path is gone, or misspelt", function()
+    server:answer { status = 404, body = PAGE, type = "text/html" }
+    for path, word in pairs { ["odata/Alerts"] = "removed", ["odata/Machine"] = "did you mean", ["odata/x/y"] = "check base_url" } do
+      local _, err = client:get(path)
+      assert.is_truthy(err.hint:find(word, 1, true), path .. ": " .. tostring(err.hint))
+    end
+  end)
+
   it("is a storage where it is one", function()
     local err = error_of { status = 403, body = "<Error><Code>AccessDenied</Code><Message>Expired</Message></Error>",
       type = "application/xml" }

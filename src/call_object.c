@@ -379,7 +379,8 @@ static int internal_begin_file(lua_State *L) {
   struct call_object *object = new_object(L, take_results);
   object->usage = file_request_build(L, &object->call->request, method, 3);
   lua_settop(L, 7);
-  if (object->usage == NULL) engine_submit(object->call, true);
+  /* Other tasks may be long at work before the scheduler waits. */
+  if (object->usage == NULL) engine_submit(object->call, !task_can_yield(L));
   return 1;
 }
 

@@ -186,6 +186,12 @@ static bool flag(lua_State *L, int index, const char *name) {
   return is_set;
 }
 
+/* The seconds at index in milliseconds. */
+static int64_t milliseconds(lua_State *L, int index) {
+  double seconds = (double)lua_tonumber(L, index);
+  return (int64_t)ceil((seconds < LONGEST_SECONDS ? seconds : LONGEST_SECONDS) * 1000);
+}
+
 /* Adds the access object's headers, a list at index. */
 static void add_headers(lua_State *L, struct call_request *request, int index) {
   int count = (int)lua_rawlen(L, index);
@@ -213,9 +219,10 @@ const char *file_request_build(lua_State *L, struct call_request *request, const
   request->looks = flag(L, transfer, "looks");
   request->wants_progress = flag(L, transfer, "wants_progress");
   lua_getfield(L, transfer, "total_timeout");
+  lua_getfield(L, transfer, "ends_at");
   if (!lua_isnil(L, -1)) {
-    double seconds = (double)lua_tonumber(L, -1);
-    request->total_timeout_ms = (int64_t)ceil((seconds < LONGEST_SECONDS ? seconds : LONGEST_SECONDS) * 1000);
+    request->total_timeout_ms = milliseconds(L, -2);
+    request->last_moment_ms = milliseconds(L, -1);
   }
   lua_getfield(L, transfer, "download");
   if (!lua_isnil(L, -1)) request->download = download_retain(check_download(L, -1));

@@ -12,7 +12,8 @@
      looks           true: what may be an access object is kept in memory all the same
      headers         of an access object: a list of name, value, name, value …; the address is its URL then, else a path
      authorized      with headers: whether our token goes along
-     total_timeout   seconds, or nil
+     total_timeout   seconds, or nil, for messages
+     ends_at         with it: when these are over, as internal.now() counts
      wants_progress  boolean
 
    Raises the caller's mistakes. NULL, or the static message of a `usage` error. [-0, +0] */

@@ -15,11 +15,13 @@
      split       the same in one go, so that the end of it lies in TLS's own buffer
      ticket      a session ticket follows each response
      die         reads the second request on a connection, and closes
+     never       reads each request, and closes
      midway      closes after the head of the second request on a connection
      whole, cut  the response ends with the connection; over TLS with and without a good-bye
    Modes of HTTP/2; a stream's number is counted from 1:
      h2          nothing is odd
      h2_silent   never answers
+     h2_never    resets the connection on each request
      h2_refuse N refuses the first N streams of all (REFUSED_STREAM); N may be "all"
      h2_used     refuses the second stream of the first connection
      h2_reset    resets the first stream of each connection with INTERNAL_ERROR, h2_cancel: CANCEL
@@ -143,7 +145,7 @@ static void speak_in_turns(struct peer *peer) {
     if (is_mode("midway") && number == 2) return;
     if (!read_body(peer, length)) return;
     tell("request");
-    if (is_mode("die") && number == 2) return;
+    if (is_mode("never") || (is_mode("die") && number == 2)) return;
     /* The end comes with the response: between the two nobody could know of it. */
     if (is_mode("close")) setsockopt(peer->socket, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
     if (is_mode("whole") || is_mode("cut")) {
@@ -208,9 +210,15 @@ static void send_headers(struct peer *peer, uint32_t stream) {
   send_frame(peer, HEADERS, END_HEADERS, stream, block, sizeof block);
 }
 
+/* How long a request's body was, which is told in the response. */
+static _Thread_local size_t body_lengths[1024];
+
 static void respond(struct peer *peer, uint32_t stream) {
+  char body[64];
+  int length = snprintf(body, sizeof body, "{\"value\":\"yours\",\"length\":%zu}",
+                        body_lengths[stream % 1024]);
   send_headers(peer, stream);
-  send_frame(peer, DATA, END_STREAM, stream, BODY, sizeof BODY - 1);
+  send_frame(peer, DATA, END_STREAM, stream, body, (size_t)length);
 }
 
 /* Reads the next frame. */
@@ -230,6 +238,7 @@ static bool read_frame(struct peer *peer, struct frame *frame) {
 static bool serve_stream(struct peer *peer, uint32_t stream, int number, bool is_first_connection) {
   tell("request");
   if (is_mode("h2_silent")) return true;
+  if (is_mode("h2_never")) return false;
   if (is_mode("h2_refuse") && streams_to_refuse > 0) {
     streams_to_refuse--;
     reset(peer, stream, REFUSED_STREAM);
@@ -272,6 +281,8 @@ static void speak_in_streams(struct peer *peer, bool is_first_connection) {
   send_frame(peer, SETTINGS, 0, 0, NULL, 0);
   while (read_frame(peer, &frame)) {
     bool is_of_request = frame.type == HEADERS || frame.type == DATA;
+    if (frame.type == HEADERS) body_lengths[frame.stream % 1024] = 0;
+    if (frame.type == DATA) body_lengths[frame.stream % 1024] += frame.length;
     if (frame.type == SETTINGS && (frame.flags & ACK) == 0)
       send_frame(peer, SETTINGS, ACK, 0, NULL, 0);
     if (is_of_request && (frame.flags & END_STREAM) != 0 &&
@@ -281,6 +292,14 @@ static void speak_in_streams(struct peer *peer, bool is_first_connection) {
 }
 
 /* ======================================================================== */
+
+static void say_goodbye(struct peer *peer) {
+  if (peer->ssl != NULL && !is_mode("cut")) SSL_shutdown(peer->ssl);
+  shutdown(peer->socket, SHUT_WR);
+  if (is_mode("close")) tell("closed");
+  /* With something unread a close would be a reset, which overtakes what was sent. */
+  for (char byte; recv(peer->socket, &byte, 1, 0) > 0;) continue;
+}
 
 static void *serve(void *argument) {
   struct peer peer = {.socket = (int)(intptr_t)argument};
@@ -296,11 +315,11 @@ static void *serve(void *argument) {
       speak_in_streams(&peer, is_first);
     else
       speak_in_turns(&peer);
-    if (peer.ssl != NULL && !is_mode("cut")) SSL_shutdown(peer.ssl);
-    shutdown(peer.socket, SHUT_WR);
-    if (is_mode("close")) tell("closed");
-    /* With something unread a close would be a reset, which overtakes what was sent. */
-    for (char byte; recv(peer.socket, &byte, 1, 0) > 0;) continue;
+    if (is_mode("h2_never"))
+      setsockopt(peer.socket, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+                 sizeof(struct linger));
+    else
+      say_goodbye(&peer);
   }
   if (peer.ssl != NULL) SSL_free(peer.ssl);
   close(peer.socket);

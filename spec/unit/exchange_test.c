@@ -242,6 +242,20 @@ static void the_token_is_renewed_once_in_a_call(void **state) {
   assert_int_equal(exchange.attempts, 4);
 }
 
+/* What a storage's address is called with: no redirect is followed, and a PUT is sent again after a 500. */
+static void an_access_objects_address_has_rules_of_its_own(void **state) {
+  (void)state;
+  struct exchange exchange = new_exchange();
+  exchange.authorized = exchange.safe = false;
+  exchange.repeats_500 = true;
+  assert_int_equal(exchange_start(&exchange), EXCHANGE_SEND);
+  struct exchange_answer failed = {.outcome = RETRY_RESPONSE, .status = 500, .retry_after_ms = -1};
+  assert_int_equal(exchange_answered(&exchange, &failed, 0, 0.5), EXCHANGE_PAUSE);
+  assert_int_equal(exchange_resumed(&exchange), EXCHANGE_SEND);
+  struct exchange_answer elsewhere = {.outcome = RETRY_RESPONSE, .status = 302, .within_origin = true, .retry_after_ms = -1};
+  assert_int_equal(exchange_answered(&exchange, &elsewhere, 0, 0.5), EXCHANGE_FINISH);
+}
+
 static void a_post_is_sent_again_after_a_401(void **state) {
   (void)state;
   struct exchange exchange = new_exchange();
@@ -345,6 +359,7 @@ int main(void) {
       cmocka_unit_test(broken_connections_are_tried_again_where_that_is_safe),
       cmocka_unit_test(after_a_pause_a_token_is_asked_for_only_where_one_is_sent),
       cmocka_unit_test(the_token_is_renewed_once_in_a_call),
+      cmocka_unit_test(an_access_objects_address_has_rules_of_its_own),
       cmocka_unit_test(a_post_is_sent_again_after_a_401),
       cmocka_unit_test(redirects_use_up_none_of_the_attempts),
       cmocka_unit_test(what_the_transport_repeated_counts),

@@ -14,7 +14,7 @@ struct call *call_new(void) {
   atomic_init(&call->references, 1);
   atomic_init(&call->phase, CALL_NEW);
   call->request.max_attempts = 1;
-  call->request.total_timeout_ms = INT64_MAX;
+  call->request.last_moment_ms = INT64_MAX;
   call->reply.retry_after_ms = -1;
   call->descriptor = NO_DESCRIPTOR;
   call->waiter = NO_DESCRIPTOR;

@@ -67,7 +67,8 @@ struct call_request {
   bool is_presigned;            /* the URL is an access object's: its query is a secret, redirects are not followed, and a
                                    GET or PUT is repeated after a 500 */
   bool wants_progress;          /* record EVENT_PROGRESS */
-  int64_t total_timeout_ms;     /* the whole call where bytes are streamed; INT64_MAX: no limit */
+  int64_t last_moment_ms;       /* of clock_monotonic_ms: what is streamed must be done by then; INT64_MAX: any time */
+  int64_t total_timeout_ms;     /* how long that is in all, for messages */
 };
 
 /* ======================================================================== */

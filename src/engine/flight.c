@@ -6,13 +6,13 @@
 #include "clock.h"
 #include "download.h"
 #include "engine_internal.h"
+#include "progress.h"
 #include "token.h"
 #include "token_cache.h"
 #include "token_source.h"
 #include "url.h"
 
 #define MESSAGE_SIZE 512
-#define PROGRESS_MS 100 /* how often an owner is told how far what is streamed has come */
 
 static const char message_cancelled[] = "the call was cancelled";
 static const char hint_may_have_acted[] =
@@ -44,42 +44,6 @@ static void free_flight(struct flight *flight) {
   free(flight);
 }
 
-/* The body's size, of what an upload sends. */
-static int64_t upload_size(const struct flight *flight) {
-  const struct call_body *body = &flight->call->request.body;
-  return body->kind == BODY_BYTES ? (int64_t)body->bytes.length : (int64_t)flight->job.transfer.file_size;
-}
-
-static void tell(struct flight *flight, int64_t done, int64_t total) {
-  if (done == flight->told_done) return;
-  flight->told_done = done;
-  engine_call_event(flight->call, &(struct call_event){.kind = EVENT_PROGRESS, .done = done, .total = total});
-}
-
-/* Tells the owner how far what is streamed has come, if it wants to know, and if that has changed. A download that began anew is told
-   as such, however far it has come since. */
-static void tell_progress(struct flight *flight) {
-  const struct call_request *request = &flight->call->request;
-  const struct download *download = request->download;
-  if (!request->wants_progress) return;
-  if (download == NULL) {
-    /* What libcurl has sent before an error is no progress of an upload. */
-    bool is_done = flight->job.transfer.easy == NULL && flight->call->reply.error == CALL_OK && flight->call->reply.status / 100 == 2;
-    if (flight->job.transfer.starts > 0)
-      tell(flight, is_done ? upload_size(flight) : (int64_t)flight->job.transfer.uploaded_bytes, upload_size(flight));
-    return;
-  }
-  if (download->restarts != flight->told_restarts && flight->told_done > 0) tell(flight, 0, download->total);
-  flight->told_restarts = download->restarts;
-  if (download->place == DOWNLOAD_IN_FILE) tell(flight, download->sink.length, download->total);
-}
-
-static void on_progress_due(void *owner) {
-  struct flight *flight = owner;
-  tell_progress(flight);
-  timers_set(&flight->loop->timers, &flight->progress, clock_monotonic_ms() + PROGRESS_MS);
-}
-
 /* The call is over. What has come stays only where the download may go on with another address: after an answer. */
 static void finish_download(struct flight *flight) {
   struct call_reply *reply = &flight->call->reply;
@@ -94,7 +58,7 @@ static void finish_download(struct flight *flight) {
 static void finish(struct flight *flight) {
   struct call *call = flight->call;
   struct call_reply *reply = &call->reply;
-  tell_progress(flight);
+  progress_tell(flight);
   if (call->request.download != NULL) finish_download(flight);
   reply->attempts = flight->job.exchange.attempts;
   reply->elapsed = (double)(clock_monotonic_ms() - flight->submitted_ms) / 1000;
@@ -184,7 +148,7 @@ static bool only_reads(const struct flight *flight) {
 
 static void fail_at_deadline(struct flight *flight) {
   char message[MESSAGE_SIZE];
-  bool is_total = flight->last_moment_ms <= clock_monotonic_ms();
+  bool is_total = flight->call->request.last_moment_ms <= clock_monotonic_ms();
   snprintf(message, sizeof message, "%s within %g s (%s)", is_total ? "not done" : streams(flight) ? "no progress" : "no answer",
            (double)(is_total ? flight->call->request.total_timeout_ms : flight->call->request.timeout_ms) / 1000, current_wait(flight));
   bool may_have_acted = !flight->job.exchange.repeatable && flight->job.transfer.easy != NULL && flight->job.transfer.starts > 0;
@@ -208,7 +172,7 @@ static bool streams(const struct flight *flight) {
 /* Puts the deadline off to that of what has moved last. false: that has passed. */
 static bool put_off_deadline(struct flight *flight) {
   int64_t until = flight->job.transfer.progress_ms + flight->call->request.timeout_ms;
-  if (until > flight->last_moment_ms) until = flight->last_moment_ms;
+  if (until > flight->call->request.last_moment_ms) until = flight->call->request.last_moment_ms;
   if (until <= clock_monotonic_ms() || !timers_set(&flight->loop->timers, &flight->deadline, until)) return false;
   flight->job.exchange.deadline_ms = until;
   return true;
@@ -364,7 +328,7 @@ static void on_transfer_end(void *owner, const struct transfer_end *ended) {
     /* Bytes have come: as good as a first attempt. */
     if (download_has_advanced(download)) flight->job.exchange.uncounted = flight->job.exchange.attempts;
   }
-  tell_progress(flight);
+  progress_tell(flight);
   if (flight->turn.service != NULL && end->outcome == RETRY_RESPONSE)
     service_learn(flight->turn.service, &flight->job.transfer, now);
   reply->error = end->error;
@@ -461,10 +425,6 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
   flight->job.owner = flight->turn.owner = flight->deadline.owner = flight->job.pause.owner = flight;
   flight->job.ended = on_transfer_end;
   flight->job.pause.expired = on_pause_over;
-  flight->progress.owner = flight;
-  flight->progress.expired = on_progress_due;
-  flight->told_done = -1;
-  flight->last_moment_ms = request->total_timeout_ms == INT64_MAX ? INT64_MAX : now + request->total_timeout_ms;
   flight->deadline.expired = on_deadline;
   flight->turn.begin = send_now;
   flight->job.exchange = (struct exchange){
@@ -475,7 +435,7 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
       .safe = !request->is_presigned && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0),
       .repeats_500 = request->is_presigned && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "PUT") == 0),
       .max_attempts = request->max_attempts,
-      .deadline_ms = now + (request->timeout_ms < request->total_timeout_ms ? request->timeout_ms : request->total_timeout_ms),
+      .deadline_ms = request->timeout_ms < request->last_moment_ms - now ? now + request->timeout_ms : request->last_moment_ms,
   };
   flight->next = loop->flights;
   if (flight->next != NULL) flight->next->previous = flight;
@@ -486,7 +446,7 @@ void flight_start(struct loop *loop, struct call *call, bool cancelled) {
     fail_without_memory(flight);
     return;
   }
-  if (request->wants_progress) timers_set(&loop->timers, &flight->progress, now + PROGRESS_MS);
+  progress_begin(flight);
   act(flight, exchange_start(&flight->job.exchange));
 }
 

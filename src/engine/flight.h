@@ -14,7 +14,6 @@ struct flight {
   struct timer progress;      /* when the owner is told next how far what is streamed has come */
   int64_t told_done;          /* what it was told last, -1: nothing yet */
   unsigned told_restarts;     /* of the download, likewise */
-  int64_t last_moment_ms;     /* monotonic: what is streamed must be done by then; INT64_MAX: any time */
   int64_t submitted_ms; /* monotonic */
   struct token *token;  /* sent with the last request; one reference or NULL */
   struct buffer redirected; /* the URL that was redirected to, empty if none */

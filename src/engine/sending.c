@@ -47,7 +47,7 @@ static int on_words(CURL *easy, curl_infotype type, char *text, size_t length, v
   switch (words_read(text, length, &number)) {
     case WORDS_OTHER: break;
     case WORDS_STREAM_OPENED: sending->stream = number; break;
-    case WORDS_STREAM_REFUSED: sending->is_refused = true; break;
+    case WORDS_STREAM_REFUSED: sending->is_refused = sending->stream > 0; break;
     case WORDS_GOAWAY:
       if (connection != NULL && number < connection->last_stream) connection->last_stream = number;
       break;

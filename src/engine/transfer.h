@@ -45,12 +45,12 @@ struct transfer {
   struct curl_slist *headers; /* of the request */
   curl_mime *mime;
   const struct transport_settings *transport; /* the request's, borrowed until transfer_finish */
-  enum trust trust;           /* the certificates that its connection is made with */
   struct download *download;  /* the request's, borrowed until transfer_finish */
   FILE *file;                 /* a body that is streamed, or NULL */
   off_t file_size;            /* that was announced */
   struct buffer reply_headers;
   struct buffer reply_body;   /* without the coding */
+  enum trust trust;           /* the certificates that its connection is made with */
   enum transfer_coding coding;
   struct buffer packed;       /* of a compressed body: what is still to be unpacked */
   struct gunzip gunzip;

@@ -34,6 +34,12 @@ end
 
 local function hint_of(err, value, scope, folder)
   if err.kind == "redirect" then return redirect_hint(err) end
+  -- Where a service says that one thing of a list is not there, there is nothing wrong with the path.
+  if err.status == 404 and not (err.code and (err.url or ""):find "%(.*%)") then
+    local found, hints = pcall(require, "uipath.hints")
+    local hint = found and hints.not_found(err)
+    if hint then return hint end
+  end
   local foreign = gateway.hint(err)
   if foreign then return foreign end
   if err.status == 403 or err.code == 1100 or err.code == 1101 then
@@ -47,12 +53,6 @@ local function hint_of(err, value, scope, folder)
   end
   local allowed = err.status == 405 and err.headers and err.headers.allow
   if allowed and allowed:find "%a" then return "this path takes " .. allowed:sub(1, 100) end
-  -- Where a service says that one thing of a list is not there, there is nothing wrong with the path.
-  if err.status == 404 and not (err.code and (err.url or ""):find "%(.*%)") then
-    local found, hints = pcall(require, "uipath.hints")
-    local hint = found and hints.not_found(err)
-    if hint then return hint end
-  end
   if err.status == 404 and err.body == nil then return "no such path, or no such tenant: case counts" end
 end
 

@@ -47,7 +47,7 @@ local function failure(kind, message) return nil, internal.error(kind, message) 
 -- Options
 -- ---------------------------------------------------------------------------
 
--- What a whole download or upload has in common: { client, options, on_progress, ends_at, what }.
+-- What a whole download or upload has in common: { client, options, on_progress, total, ends_at, what, method }.
 local function new_work(client, options, what)
   if options == nil then options = {} end
   attempt(internal.check_file_options, options)
@@ -59,7 +59,7 @@ local function new_work(client, options, what)
   local total = options.total_timeout
   if total ~= nil then
     if type(total) ~= "number" or total ~= total or total <= 0 then internal.raise("total_timeout must be a number of seconds above 0") end
-    work.ends_at = internal.now() + total
+    work.total, work.ends_at = total, internal.now() + total
   end
   if options.headers ~= nil and type(options.headers) ~= "table" then
     internal.raise("headers must be a table of names and values, got " .. type(options.headers))
@@ -81,7 +81,7 @@ end
 
 -- Sends one request and waits for what comes of it.
 local function send(work, method, address, options, body, transfer)
-  transfer.total_timeout, transfer.wants_progress = time_left(work), work.on_progress ~= nil
+  transfer.total_timeout, transfer.ends_at, transfer.wants_progress = work.total, work.ends_at, work.on_progress ~= nil
   local call = attempt(internal.begin_file, work.client, method, address, options, body, transfer)
   return finish(call, work.on_progress)
 end

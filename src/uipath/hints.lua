@@ -51,14 +51,18 @@ local function about_role(row)
   return "the application's role in the tenant and folder must allow it too"
 end
 
+-- Whether the catalogue is to be asked for the URL: a redirect may have made it as long as a server likes.
+local function is_sensible(url)
+  return url ~= nil and #url <= 2000
+end
+
 ---What is missing after a 403.
 ---@param err table the error's fields: method, url, message
 ---@param value? string the token
 ---@param scope? string what the token endpoint said of its scopes
 ---@return string
 function hints.forbidden(err, value, scope)
-  -- A redirect may have made it as long as a server likes.
-  local row = err.method and err.url and #err.url <= 2000 and catalogue.find(err.method, err.url)
+  local row = err.method and is_sensible(err.url) and catalogue.find(err.method, err.url)
   local held = value and token.scopes(value, scope)
   local parts = {}
   local first = about_scopes(row, wanted_by_service(err.message or "", err.headers), held)
@@ -71,7 +75,7 @@ end
 ---@param err table the error's fields: method, url
 ---@return string? nil: the catalogue knows the path, and nothing against it
 function hints.not_found(err)
-  if not err.url then return nil end
+  if not is_sensible(err.url) then return nil end
   local row = catalogue.find(err.method or "GET", err.url) or (catalogue.describe(nil, err.url) or {})[1]
   if row and row.removed then
     local removal = ("it was removed from Automation Cloud %s %s"):format(#row.removed > 7 and "on" or "in", row.removed)

@@ -10,7 +10,6 @@ local uipath = require "uipath"
 local envelope = require "uipath.envelope"
 local heap = require "uipath.paging.heap"
 local keys = require "uipath.paging.keys"
-local links = require "uipath.paging.links"
 local options = require "uipath.paging.options"
 local refusal = require "uipath.paging.refusal"
 local service = require "uipath.paging.service"
@@ -225,7 +224,7 @@ end
 
 -- A page with a link to the next: the server pages by its own rules, and knows best.
 function Walk:follow(slot, link)
-  local url = links.resolve(slot.url, link)
+  local url = internal.resolve(slot.url, link)
   if not url or not pcall(internal.check, self.client, url, self:link_options()) then
     return self:complain_later(slot, "the nextLink is no URL")
   end

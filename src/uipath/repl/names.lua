@@ -5,8 +5,12 @@ local uipath = require "uipath"
 
 local names = {}
 
--- What is called so at the prompt, by the names in the library.
-local PREFIXES = { Client = "client", Call = "call", uipath = "uipath" }
+-- What is called so at the prompt, by the names in the library. The groups of recipes are the
+-- client's: Jobs is client.jobs.
+local PREFIXES = setmetatable({ Client = "client", Call = "call", uipath = "uipath" }, {
+  __index = function(_, name) return "client." .. name:lower() end,
+})
+local FILES = { "uipath.library.uipath", "uipath.library.recipes", "uipath.library.tests" }
 
 ---@class uipath.repl.Name
 ---@field owner string `client`, `uipath`, `uipath.odata` …
@@ -21,7 +25,7 @@ local entries, classes
 local function add_function(line, words, parameters, returns)
   local owner, separator, name, arguments = line:match "^function ([%w_.]+)([.:])([%w_]+)%((.-)%) end$"
   if not owner then return end
-  owner = owner:gsub("^%w+", PREFIXES)
+  owner = owner:gsub("^%w+", function(first) return PREFIXES[first] end)
   entries[#entries + 1] = {
     owner = owner, name = name, text = ("%s%s%s(%s)"):format(owner, separator, name, arguments),
     words = words, parameters = parameters, returns = returns,
@@ -52,12 +56,10 @@ local function described(rest)
   return { (name:gsub("%?$", "")), is, said ~= "" and said or is }
 end
 
--- Reads the library; where its file is out of reach, there are no words.
-local function load_library()
-  if entries then return end
-  entries, classes = {}, {}
+-- Reads a file of the library; where it is out of reach, there are no words.
+local function load_file(module)
   local search = package.searchpath -- luacheck: ignore 143
-  local path = search and search("uipath.library.uipath", package.path)
+  local path = search and search(module, package.path)
   local file = path and io.open(path)
   if not file then return end
   local words, parameters, returns, class = {}, {}, {}, nil
@@ -81,6 +83,12 @@ local function load_library()
     end
   end
   file:close()
+end
+
+local function load_library()
+  if entries then return end
+  entries, classes = {}, {}
+  for _, module in ipairs(FILES) do load_file(module) end
 end
 
 -- The fields of a class and of those that it is derived from.
@@ -113,19 +121,39 @@ end
 function names.find(topic)
   load_library()
   local wanted = topic:gsub("%s+$", ""):gsub("%(.*$", ""):gsub(":", ".")
-  local blocks = {}
+  local blocks, groups, names_of = {}, {}, {}
   for _, entry in ipairs(entries) do
     local full = entry.owner .. "." .. entry.name
-    if full == wanted or (entry.owner == "client" and entry.name == wanted) then return details(entry) end
-    if entry.owner == wanted then blocks[#blocks + 1] = { entry.text, table.concat(entry.words, " ") } end
+    if full == wanted or full == "client." .. wanted then return details(entry) end
+    if entry.owner == wanted or entry.owner == "client." .. wanted then
+      blocks[#blocks + 1] = { entry.text, table.concat(entry.words, " ") }
+    elseif wanted == "client" and entry.owner:find "^client%." then
+      if not names_of[entry.owner] then
+        groups[#groups + 1], names_of[entry.owner] = entry.owner, {}
+      end
+      table.insert(names_of[entry.owner], entry.name)
+    end
+  end
+  for _, group in ipairs(groups) do
+    blocks[#blocks + 1] = { group, table.concat(names_of[group], ", ") }
   end
   return #blocks > 0 and blocks or nil
 end
 
--- The name in a table whose value this is.
-local function name_of(value, owner, from)
-  for name, each in pairs(from) do
-    if each == value then return owner .. "." .. tostring(name) end
+-- What stands under the names before the library's functions at the prompt.
+local function owner_of(name)
+  local first = name:match "^%w+"
+  local value = first == "uipath" and uipath or rawget(_G, first)
+  for part in name:gmatch "%.([%w_]+)" do value = value and value[part] end
+  return value
+end
+
+-- The name by which the library knows a function.
+local function name_of(value)
+  load_library()
+  for _, entry in ipairs(entries) do
+    local ok, own = pcall(function() return owner_of(entry.owner)[entry.name] end)
+    if ok and own == value then return entry.owner .. "." .. entry.name end
   end
 end
 
@@ -136,13 +164,14 @@ function names.topic_of(value)
   if value == uipath then return "uipath" end
   if type(value) == "userdata" and tostring(value):find "^uipath%.client" then return "client" end
   if type(value) == "userdata" and tostring(value):find "^uipath%.call" then return "call" end
-  if type(value) == "table" and rawequal(value, rawget(uipath, "odata")) then return "uipath.odata" end
-  if type(value) ~= "function" then return nil end
-  local client = rawget(_G, "client")
-  local metatable = client ~= nil and debug.getmetatable(client)
-  local methods = type(metatable) == "table" and metatable.__index
-  return name_of(value, "uipath", uipath) or name_of(value, "uipath.odata", uipath.odata)
-    or (type(methods) == "table" and name_of(value, "client", methods)) or nil
+  if type(value) == "table" then
+    load_library()
+    for _, entry in ipairs(entries) do
+      local ok, owner = pcall(owner_of, entry.owner)
+      if ok and rawequal(owner, value) then return entry.owner end
+    end
+  end
+  return type(value) == "function" and name_of(value) or nil
 end
 
 return names
