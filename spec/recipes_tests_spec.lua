@@ -1,6 +1,7 @@
 -- client.tests: runs of test sets and their verdict, on the sandbox, and through a server that loses and changes what it says.
 
 local interceptor = require "spec.support.interceptor"
+local steps = require "spec.support.steps"
 local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
 
@@ -142,6 +143,19 @@ describe("a run", function()
       local _, told = read(path):gsub("its assertions were not fetched", "")
       assert.equal(50, told)
     end)
+  end)
+
+  it("is asked for at intervals that grow from 5 to 30 seconds", function()
+    local sleep, pauses = uipath.sleep, {}
+    finally(function() uipath.sleep = sleep end)
+    uipath.sleep = function(seconds)
+      pauses[#pauses + 1] = seconds
+      return sleep(0.05)
+    end
+    assert(client.tests:run "DEMO:42")
+    assert.equal(5, pauses[1])
+    for i = 2, #pauses do assert.is_true(pauses[i] >= pauses[i - 1] and pauses[i] <= 30) end
+    assert.equal(30, pauses[#pauses])
   end)
 
   it("fetches the assertions of as many as are asked for", function()
@@ -377,7 +391,7 @@ end)
 
 -- Every step, with every kind of answer that is none. What is only for looking up or for the report may be missing, and nothing else.
 describe("no run is green, and none is started twice, where", function()
-  local steps = {
+  local kinds = {
     ["the project"] = { [[request.path:find "/projects"]], needed = true },
     ["the test set"] = { [[request.path:find "/testsets" and request.method == "GET"]], needed = true },
     ["the runs before"] = { [[request.path:find "/testexecutions%?"]] },
@@ -393,7 +407,7 @@ describe("no run is green, and none is started twice, where", function()
   }
   -- Starts at the same time would be those of several pipelines, and one after the other these would take their time.
   local few = { answers[1], answers[2], answers[3], answers[4], answers[5], answers[7], answers[9], answers[12] }
-  for words, step in pairs(steps) do
+  for words, step in pairs(kinds) do
     it(words .. " cannot be had", function()
       local betweens, answers = {}, step.alone and few or answers -- luacheck: ignore 431
       for i, answer in ipairs(answers) do
@@ -593,7 +607,13 @@ describe("a JUnit file", function()
     assert.is_nil((client.tests:run("DEMO:4711", { junit = path })))
     assert.is_truthy(read(path):find('errors="1"', 1, true))
     assert.is_truthy(read(path):find("there is no test set", 1, true))
-    pcall(client.tests.run, client.tests, "DEMO:42", often { junit = path, on_progress = function() error "interrupted!" end })
+    local function interrupt() error("interrupted!", 0) end
+    local ok, message = pcall(client.tests.run, client.tests, "DEMO:42", often { junit = path, on_progress = interrupt })
+    assert.is_false(ok)
+    assert.is_truthy(message:find "^interrupted!; the run goes on; to take it up again: luipath tests result DEMO/%x", message)
+    ok, message = pcall(client.tests.run, client.tests, "DEMO:42", often { on_progress = interrupt })
+    assert.is_false(ok)
+    assert.is_truthy(message:find("luipath tests result DEMO/", 1, true), message)
     assert.is_truthy(read(path):find("the wait was interrupted; the run goes on", 1, true))
   end)
 
@@ -696,6 +716,19 @@ describe("a report", function()
       end, { max_attempts = 2 })
     end)
   end
+end)
+
+it("a report tells what may have been done, whatever fails, and repeats nothing", function()
+  local cases = steps.try_all {
+    run = function()
+      return client.tests:report("DEMO:43", { { case = "DEMO:2", result = "Failed", reason = "x" } })
+    end,
+    verify = function(_, log)
+      local run = log.results[1]
+      if run then assert.same({ total = 1, passed = 0, failed = 1, none = 0, restricted = 0 }, run.counts) end
+    end,
+  }
+  assert.is_true(cases > 20)
 end)
 
 describe("Orchestrator's own test sets", function()

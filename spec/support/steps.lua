@@ -93,7 +93,7 @@ local function counts(log)
   local found = {}
   for _, step in ipairs(log) do
     if step.changes then
-      local name = step.method .. " " .. step.path:gsub("%d+", "#"):gsub("%x+%-%x+%-%x+%-%x+%-%x+", "#")
+      local name = step.method .. " " .. step.path:gsub("%x+%-%x+%-%x+%-%x+%-%x+", "#"):gsub("%d+", "#")
       found[name] = (found[name] or 0) + 1
     end
   end

@@ -149,6 +149,12 @@ function waiting.problem_of(run)
   return ("the run goes on (it is %s); later: luipath tests result %s"):format(run.status, tostring(run.ref))
 end
 
+-- How the run is taken up again that nobody waits for any more; "" where none was started.
+local function way_back_of(context)
+  if not context.id then return "" end
+  return "; the run goes on; to take it up again: luipath tests result " .. context.target.ref(context.id)
+end
+
 ---Runs what gives a run, with a JUnit file of whatever comes of it: of an error and an interruption, too.
 ---@param path? string nil: without a file
 ---@param name string of the test set, as far as it is known
@@ -157,19 +163,23 @@ end
 ---@return uipath.Error? err
 function waiting.with_junit(path, name, work)
   local context = { name = name }
-  if not path then return work(context) end
-  local ready, refusal = output_file.prepare(path)
-  if not ready then return nil, refusal end
+  if path then
+    local ready, refusal = output_file.prepare(path)
+    if not ready then return nil, refusal end
+  end
   local ok, run, err = pcall(work, context)
   if not ok then
-    local why = tostring(run):find("interrupted!", 1, true) and "the wait was interrupted" or tostring(run)
-    if context.id then
-      why = ("%s; the run goes on; to take it up again: luipath tests result %s"):format(why, context.target.ref(context.id))
-    end
+    local way_back = way_back_of(context)
+    local was_interrupted = tostring(run):find("interrupted!", 1, true)
     -- Where there are parameters to put back, that comes before everything that takes time.
-    pcall(write_remains, path, context, why, context.is_hasty and 0 or HASTY_LOOK)
-    error(run, 0)
+    if path then
+      local why = (was_interrupted and "the wait was interrupted" or tostring(run)) .. way_back
+      pcall(write_remains, path, context, why, context.is_hasty and 0 or HASTY_LOOK)
+    end
+    -- lua.c shows this, and nothing else, to who has pressed Ctrl-C.
+    error(was_interrupted and type(run) == "string" and run .. way_back or run, 0)
   end
+  if not path then return run, err end
   local written, problem
   if run then
     written, problem = output_file.write(path, junit.write(run, waiting.problem_of(run)))
