@@ -77,7 +77,7 @@ describe("the prompt", function()
 
     it("with the module, and its functions", function()
       open()
-      assert.matches("\nuipath.map%(list, fn, options%) +Runs", entering("help uipath", "scopes_for"))
+      assert.matches("\nuipath.map%(list, fn, options%) +Runs", entering("help uipath", "jobs.run"))
       assert.matches("\n  on_event +", entering("help uipath.connect", "gives "))
     end)
 
