@@ -671,6 +671,15 @@ void engine_unsubscribe(struct call *call) {
   if (notify == NULL || notify_unsubscribe(notify, call)) engine_cancel(call);
 }
 
+void engine_stop_telling(struct call *call, uint64_t subscriber) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return;
+  pthread_mutex_lock(&engine->mutex);
+  struct notify *notify = served_notify(engine);
+  pthread_mutex_unlock(&engine->mutex);
+  if (notify != NULL) notify_stop_telling(notify, call, subscriber);
+}
+
 struct call_event *engine_take_events(struct call *call) {
   if (!atomic_load_explicit(&call->has_events, memory_order_acquire)) return NULL;
   struct engine *engine = engine_of(call);
