@@ -197,10 +197,12 @@ static void complete(struct engine *engine, struct call *call) {
   pthread_mutex_lock(&engine->mutex);
   set_phase(call, CALL_DONE);
   wake_owner(call);
+  /* It may be new, and the driver not know of it: who numbers the call after this sees that it is done. */
+  struct notify *notify = engine->notify;
   pthread_mutex_unlock(&engine->mutex);
-  if (engine->loop.notify != NULL) {
-    notify_forget(engine->loop.notify, call);
-    notify_ready(engine->loop.notify, call);
+  if (notify != NULL) {
+    notify_forget(notify, call);
+    notify_ready(notify, call);
   }
   call_release(call);
 }
