@@ -50,6 +50,15 @@ describe("in nginx, waits", function()
     function get_slow(seconds) return client:get("odata/fault/slow/" .. seconds) end
   ]]
 
+  -- Has /other run in a phase that the subscription cannot serve.
+  local OTHER_PHASE = [[
+    local get_phase = ngx.get_phase
+    ngx.get_phase = function()
+      local phase = get_phase()
+      return phase == "content" and ngx.var.uri == "/other" and "precontent" or phase
+    end
+  ]]
+
   local LOCATIONS = tenant.SLOW .. ([[
     lua_check_client_abort on;
     location /asked { content_by_lua_block { ngx.print(asked[ngx.var.arg_what]) } }
@@ -198,6 +207,25 @@ describe("in nginx, waits", function()
       assert.is_true(eventually(function() return counters().in_flight == HELD end))
     end)
 
+    it("end with the client that hangs up after another wait was over in time", function()
+      local server, questions = start_held([[
+        location /begin {
+          content_by_lua_block {
+            call = client:start("GET", "odata/fault/stall")
+            local _, err = call:wait(0.05)
+            ngx.print(err.kind)
+          }
+        }
+        location /other { content_by_lua_block { call:wait() } }
+      ]], { init = OTHER_PHASE .. COUNTED })
+      assert.same({ 200, "timeout" }, { server:get "/begin" })
+      assert.equal(questions, asked(server, "questions"))
+      assert.equal(HELD + 1, counters().in_flight)
+      nginx.output_of(("curl -s -m 0.4 '%s/other' 2>/dev/null"):format(server.url))
+      assert.equal(questions + 1, asked(server, "questions"))
+      assert.is_true(eventually(function() return counters().in_flight == HELD end))
+    end)
+
     it("end with their light threads", function()
       local server, questions = start_held [[
         location / { content_by_lua_block {
@@ -246,13 +274,7 @@ describe("in nginx, waits", function()
     it("have a connection each in phases without semaphores", function()
       local server, questions = start_held([[
         location /other { content_by_lua_block { say(client:get "odata/fault/slow/0.3") } }
-      ]], { init = [[
-        local get_phase = ngx.get_phase
-        ngx.get_phase = function()
-          local phase = get_phase()
-          return phase == "content" and ngx.var.uri == "/other" and "precontent" or phase
-        end
-      ]] .. COUNTED })
+      ]], { init = OTHER_PHASE .. COUNTED })
       assert.same({ [200] = 20 }, server:get_many("/other", 20))
       assert.equal(questions + 20, asked(server, "questions"))
       expect_clean(server)

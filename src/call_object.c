@@ -449,6 +449,15 @@ static int internal_unsubscribe(lua_State *L) {
   return 0;
 }
 
+/* stop_telling(call, subscriber): who waited for it by that subscriber waits no longer, and the call
+   goes on */
+static int internal_stop_telling(lua_State *L) {
+  struct call_object *object = check_object(L, 1);
+  uint64_t subscriber = (uint64_t)luaL_checkinteger(L, 2);
+  if (!is_done(object)) engine_stop_telling(object->call, subscriber);
+  return 0;
+}
+
 /* is_yieldable() → boolean: whether the caller can yield */
 static int internal_is_yieldable(lua_State *L) {
   lua_pushboolean(L, lua_isyieldable(L));
@@ -642,7 +651,7 @@ void call_add_internals(lua_State *L) {
       {"events", internal_events},   {"results", internal_results}, {"is_call", internal_is_call}, {"select", internal_select},
       {"options", internal_options}, {"cancel", call_cancel},       {"fd", call_fd},               {"forget", internal_forget},
       {"state", internal_state},     {"notify", internal_notify},   {"subscribe", internal_subscribe},
-      {"unsubscribe", internal_unsubscribe}, {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
+      {"unsubscribe", internal_unsubscribe}, {"stop_telling", internal_stop_telling}, {"is_yieldable", internal_is_yieldable}, {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
 }

@@ -15,6 +15,7 @@
      split       the same in one go, so that the end of it lies in TLS's own buffer
      ticket      a session ticket follows each response
      die         reads the second request on a connection, and closes
+     done        the same, and has nothing any more of what is asked for on the next connection
      never       reads each request, and closes
      midway      closes after the head of the second request on a connection
      whole, cut  the response ends with the connection; over TLS with and without a good-bye
@@ -101,6 +102,7 @@ static void say(struct peer *peer, const char *words) {
 /* ======================================================================== */
 
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#define GONE "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n"
 #define BODY "{\"value\":\"yours\"}"
 #define EXTRA HEAD "Content-Length: 21\r\n\r\n{\"value\":\"not yours\"}"
 
@@ -139,20 +141,27 @@ static bool go_on(struct peer *peer) {
   return true;
 }
 
+/* Whether it is the request that ends its connection without an answer. */
+static bool is_last_of_two(int number) {
+  return (is_mode("die") || is_mode("done")) && number == 2;
+}
+
 static void speak_in_turns(struct peer *peer) {
   size_t length;
+  bool is_gone = is_mode("done") && connections > 1;
   for (int number = 1; read_head(peer, &length); number++) {
     if (is_mode("midway") && number == 2) return;
     if (!read_body(peer, length)) return;
     tell("request");
-    if (is_mode("never") || (is_mode("die") && number == 2)) return;
+    if (is_mode("never") || is_last_of_two(number)) return;
     /* The end comes with the response: between the two nobody could know of it. */
     if (is_mode("close")) setsockopt(peer->socket, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
     if (is_mode("whole") || is_mode("cut")) {
       say(peer, HEAD "\r\n" BODY);
       return;
     }
-    say(peer, HEAD "Content-Length: 17\r\n\r\n");
+    say(peer, is_gone ? GONE : HEAD);
+    say(peer, "Content-Length: 17\r\n\r\n");
     say(peer, is_mode("split") ? BODY EXTRA : BODY);
     if (is_mode("split")) tell("extra");
     if (!go_on(peer)) return;

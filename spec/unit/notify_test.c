@@ -367,6 +367,44 @@ static void a_call_that_both_kinds_wait_for_is_cancelled_when_neither_does(void 
   close(subscriber);
 }
 
+/* Whether a connection that asks for the call and hangs up has it cancelled. */
+static bool is_cancelled_by_one_that_hangs_up(const struct fixture *fixture, struct call *call) {
+  int waiter = connect_to(fixture);
+  ask(fixture, waiter, notify_number(fixture->notify, call), 0);
+  close(waiter);
+  notify_serve(fixture->notify);
+  return call_phase(call) == CALL_DONE;
+}
+
+static void a_subscriber_that_waits_no_longer_keeps_no_call_alive(void **state) {
+  struct fixture *fixture = *state;
+  struct call *call = new_call(CALL_ACTIVE);
+  int subscriber = subscribe(fixture, "1;");
+  assert_true(notify_subscribe(fixture->notify, call, 1) == 1);
+  notify_stop_telling(fixture->notify, call, 2); /* which was never to be told */
+  assert_false(is_cancelled_by_one_that_hangs_up(fixture, call));
+  notify_stop_telling(fixture->notify, call, 1);
+  assert_int_equal(call_phase(call), CALL_ACTIVE);
+  assert_true(is_cancelled_by_one_that_hangs_up(fixture, call));
+  end_call(fixture, call);
+  notify_flush(fixture->notify);
+  assert_string_equal(news(subscriber), "");
+  close(subscriber);
+}
+
+static void a_subscriber_that_has_hung_up_keeps_no_call_alive(void **state) {
+  struct fixture *fixture = *state;
+  struct call *call = new_call(CALL_ACTIVE);
+  int first = subscribe(fixture, "1;"), second = subscribe(fixture, "2;");
+  assert_true(notify_subscribe(fixture->notify, call, 2) == 1);
+  assert_false(is_cancelled_by_one_that_hangs_up(fixture, call));
+  close(second);
+  notify_serve(fixture->notify);
+  assert_true(is_cancelled_by_one_that_hangs_up(fixture, call));
+  end_call(fixture, call);
+  close(first);
+}
+
 static void another_process_is_not_served(void **state) {
   struct fixture *fixture = *state;
   pid_t child = fork();
@@ -457,6 +495,8 @@ int main(void) {
       TEST(a_subscriber_hears_that_time_passes),
       TEST(a_subscriber_that_hangs_up_leaves_its_calls_alone),
       TEST(a_call_that_both_kinds_wait_for_is_cancelled_when_neither_does),
+      TEST(a_subscriber_that_waits_no_longer_keeps_no_call_alive),
+      TEST(a_subscriber_that_has_hung_up_keeps_no_call_alive),
       TEST(another_process_is_not_served),
       TEST(the_socket_leaves_no_file_behind),
       TEST(without_a_descriptor_it_waits_in_silence),

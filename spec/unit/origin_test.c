@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -109,6 +110,46 @@ static void the_one_that_needs_most_decides(void **state) {
   end(loop, shared, 256);
 }
 
+/* The n-th of many. */
+static struct origin *nth(struct loop *loop, int n) {
+  char url[64];
+  snprintf(url, sizeof url, "https://h%d.example/x", n);
+  return origin_of(loop, url);
+}
+
+static void those_that_nobody_uses_are_dropped_when_they_are_many(void **state) {
+  struct loop *loop = *state;
+  struct origin *busy = origin_of(loop, "https://busy/"), *held = origin_of(loop, "https://held/");
+  origin_learn(busy, 20);
+  begin(loop, busy, 1);
+  origin_learn(held, 20);
+  origin_hold(held);
+  for (int n = 0; n < 10000; n++) {
+    assert_non_null(nth(loop, n));
+    assert_true(loop->origin_count <= 64);
+  }
+  assert_ptr_equal(busy, origin_of(loop, "https://busy/"));
+  assert_ptr_equal(held, origin_of(loop, "https://held/"));
+  assert_false(origin_is_unknown(busy));
+  assert_false(origin_is_unknown(held));
+  end(loop, busy, 1);
+  origin_let_go(held);
+  for (int n = 0; n < 200; n++) nth(loop, n);
+  assert_true(origin_is_unknown(origin_of(loop, "https://busy/")));
+  assert_true(origin_is_unknown(origin_of(loop, "https://held/")));
+}
+
+static void those_that_are_used_stay_however_many(void **state) {
+  struct loop *loop = *state;
+  static struct origin *used[500];
+  for (int n = 0; n < 500; n++) {
+    used[n] = nth(loop, n);
+    origin_hold(used[n]);
+    assert_int_equal(loop->origin_count, n + 1);
+  }
+  for (int n = 0; n < 500; n++) assert_ptr_equal(nth(loop, n), used[n]);
+}
+
 #define ORIGIN_TEST(name) cmocka_unit_test_setup_teardown(name, new_loop, free_loop)
 
 int main(void) {
@@ -118,6 +159,8 @@ int main(void) {
       ORIGIN_TEST(one_that_does_not_has_one_for_each),
       ORIGIN_TEST(the_version_of_a_response_tells_which_it_is),
       ORIGIN_TEST(the_one_that_needs_most_decides),
+      ORIGIN_TEST(those_that_nobody_uses_are_dropped_when_they_are_many),
+      ORIGIN_TEST(those_that_are_used_stay_however_many),
   };
   return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ static void lines_are_understood_as_every_version_writes_them(void **state) {
       {"received GOAWAY, error=-2, last_stream=0\n", WORDS_GOAWAY, 0},
       {"received GOAWAY, error=4294967294, last_stream=2147483647\n", WORDS_GOAWAY, INT32_MAX},
       {"REFUSED_STREAM, retrying a fresh connect\n", WORDS_STREAM_REFUSED, 0},
+      {"Connection died, retrying a fresh connect (retry count: 1)\n", WORDS_RETRYING, 0},
       {"TLSv1.3 (IN), TLS handshake, Server hello (2):\n", WORDS_TLS_MESSAGE, 0},
       {"TLSv1.2 (IN), TLS alert, close notify (256):\n", WORDS_TLS_GOODBYE, 0},
       {"TLSv1.3 (IN), TLS alert, close notify (256):\n", WORDS_TLS_GOODBYE, 0},
@@ -44,7 +45,7 @@ static void lines_are_understood_as_every_version_writes_them(void **state) {
       {"received GOAWAY, error=0, last_stream=99999999999999999999999\n", WORDS_OTHER, 0},
       {"received GOAWAY, error=\n", WORDS_OTHER, 0},
       {"server said: received GOAWAY, error=0, last_stream=5\n", WORDS_OTHER, 0},
-      {"Connection died, retrying a fresh connect (retry count: 1)\n", WORDS_OTHER, 0},
+      {"Connection died, tried 5 times before giving up\n", WORDS_OTHER, 0},
       {"", WORDS_OTHER, 0},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {

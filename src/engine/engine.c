@@ -197,10 +197,12 @@ static void complete(struct engine *engine, struct call *call) {
   pthread_mutex_lock(&engine->mutex);
   set_phase(call, CALL_DONE);
   wake_owner(call);
+  /* It may be new, and the driver not know of it: who numbers the call after this sees that it is done. */
+  struct notify *notify = engine->notify;
   pthread_mutex_unlock(&engine->mutex);
-  if (engine->loop.notify != NULL) {
-    notify_forget(engine->loop.notify, call);
-    notify_ready(engine->loop.notify, call);
+  if (notify != NULL) {
+    notify_forget(notify, call);
+    notify_ready(notify, call);
   }
   call_release(call);
 }
@@ -669,6 +671,15 @@ void engine_unsubscribe(struct call *call) {
   struct notify *notify = served_notify(engine);
   pthread_mutex_unlock(&engine->mutex);
   if (notify == NULL || notify_unsubscribe(notify, call)) engine_cancel(call);
+}
+
+void engine_stop_telling(struct call *call, uint64_t subscriber) {
+  struct engine *engine = engine_of(call);
+  if (engine == NULL) return;
+  pthread_mutex_lock(&engine->mutex);
+  struct notify *notify = served_notify(engine);
+  pthread_mutex_unlock(&engine->mutex);
+  if (notify != NULL) notify_stop_telling(notify, call, subscriber);
 }
 
 struct call_event *engine_take_events(struct call *call) {

@@ -61,6 +61,10 @@ uint64_t engine_subscribe(struct call *call, uint64_t subscriber);
    on a connection too. */
 void engine_unsubscribe(struct call *call);
 
+/* That subscriber's waiter for the call waits no longer: the call goes on, and who waits for it
+   after that may have it cancelled in any other way. */
+void engine_stop_telling(struct call *call, uint64_t subscriber);
+
 /* Takes the events recorded so far, oldest first; the caller frees each with call_event_free. */
 struct call_event *engine_take_events(struct call *call);
 

@@ -308,9 +308,12 @@ static void finish_as_answered(struct flight *flight) {
   finish(flight);
 }
 
-/* Whether the attempt that has ended so may have done what it asked for: it was sent, and no answer says that it has not. */
+/* Whether the attempt that has ended so may have done what it asked for: it was sent, and no answer says that it has not. Where a kept
+   connection broke under it and it was sent again at once, the answer says so of the last time alone. */
 static bool is_uncertain(const struct flight *flight, const struct transfer_end *end) {
   if (only_reads(flight)) return false;
+  if (end->repetitions > end->refusals) return true;
+  if (end->outcome == RETRY_UNSENT) return false;
   if (end->outcome != RETRY_RESPONSE) return flight->job.transfer.starts > 0;
   if (end->status == 503) return end->retry_after_ms < 0;
   return end->status == 408 || end->status == 500 || end->status == 502 || end->status == 504;

@@ -137,8 +137,11 @@ static void enter_packed(struct loop *loop, struct job *job) {
 
 void loop_abort(struct loop *loop, struct job *job) {
   if (job->transfer.easy == NULL) return;
-  if (!leave_packed(loop, job)) remove_handle(loop, job->transfer.easy);
-  return_handle(loop, job, CURLE_OK);
+  bool is_over = leave_packed(loop, job);
+  if (!is_over) remove_handle(loop, job->transfer.easy);
+  /* libcurl may just have been told that the stream was refused, and is about to send it again. */
+  bool is_clean = is_over || job->transfer.starts == 0;
+  return_handle(loop, job, is_clean ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK);
 }
 
 /* Passes on a transfer that is over, and no longer in the multi handle. */

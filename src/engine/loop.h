@@ -51,6 +51,8 @@ struct loop {
   struct token_cache *tokens;   /* all of them */
   struct services *services;    /* all of them: see pace.h */
   struct origin *origins;       /* all of them: see origin.h */
+  size_t origin_count;
+  size_t origin_room;           /* when they are so many, those that nobody uses are dropped */
   long connections_per_host;    /* that libcurl may have */
   struct notify *notify;        /* the engine's, once it has one: served while the loop sleeps */
   uint64_t random_state;

@@ -234,12 +234,25 @@ bool notify_unsubscribe(struct notify *notify, struct call *call) {
   return atomic_load(&call->waiter_count) == 0;
 }
 
-/* Whether a subscriber is to be told of the call. */
-static bool has_subscriber(struct notify *notify, struct call *call) {
+void notify_stop_telling(struct notify *notify, struct call *call, uint64_t subscriber) {
   pthread_mutex_lock(&notify->mutex);
-  bool has_one = call->subscriber != 0;
+  if (call->subscriber == subscriber) call->subscriber = 0;
   pthread_mutex_unlock(&notify->mutex);
-  return has_one;
+}
+
+/* The subscriber of that ID; NULL: it has hung up. */
+static struct notify_waiter *subscriber_of(const struct notify *notify, uint64_t id) {
+  struct notify_waiter *waiter = notify->subscribers;
+  while (waiter != NULL && waiter->subscriber != id) waiter = waiter->next_subscriber;
+  return waiter;
+}
+
+/* Whether a subscriber that is there still is to be told of the call. */
+static bool has_subscriber(struct notify *notify, const struct call *call) {
+  pthread_mutex_lock(&notify->mutex);
+  uint64_t subscriber = call->subscriber;
+  pthread_mutex_unlock(&notify->mutex);
+  return subscriber != 0 && subscriber_of(notify, subscriber) != NULL;
 }
 
 void notify_forget(struct notify *notify, struct call *call) {
@@ -334,8 +347,7 @@ static void unsubscribe(struct notify_waiter *waiter) {
 /* Adds the call of that number to what the subscriber is to be told. Without memory its
    connection ends, which tells it to look for itself. */
 static void add_news(struct notify *notify, uint64_t subscriber, uint64_t number) {
-  struct notify_waiter *waiter = notify->subscribers;
-  while (waiter != NULL && waiter->subscriber != subscriber) waiter = waiter->next_subscriber;
+  struct notify_waiter *waiter = subscriber_of(notify, subscriber);
   if (waiter == NULL) return;
   char digits[NUMBER_BYTES];
   int length = snprintf(digits, sizeof digits, "%llu ", (unsigned long long)number);

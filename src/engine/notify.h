@@ -54,6 +54,10 @@ uint64_t notify_subscribe(struct notify *notify, struct call *call, uint64_t sub
    the call either. For any thread. */
 bool notify_unsubscribe(struct notify *notify, struct call *call);
 
+/* The same where the call is wanted still: takes it back if it is that subscriber's. For any
+   thread. */
+void notify_stop_telling(struct notify *notify, struct call *call, uint64_t subscriber);
+
 /* A descriptor that is readable when there is something to serve; and the serving, which never blocks. */
 int notify_descriptor(const struct notify *notify);
 void notify_serve(struct notify *notify);

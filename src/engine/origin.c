@@ -14,12 +14,17 @@
    reason to have one less, so that this is the least. */
 #define FEWEST_CONNECTIONS 3L
 
+/* So many are kept whether they are of use or not; whenever there are twice as many as were of use
+   the last time, those that are of none are dropped. */
+#define FEW_ORIGINS 64
+
 struct origin {
   struct origin *next;
   char *key;
   size_t key_length;
   enum { UNKNOWN, SHARES, SHARES_NOT } kind; /* its connections, between requests */
   long requests;                             /* under way */
+  long services;                             /* that hold it */
   enum trust trust;                          /* that its connections need */
 };
 
@@ -28,6 +33,29 @@ static bool is_of(const struct origin *origin, const char *url) {
   if (strncmp(origin->key, url, origin->key_length) != 0) return false;
   char next = url[origin->key_length];
   return next == '/' || next == '?' || next == '\0';
+}
+
+static void free_origin(struct origin *origin) {
+  free(origin->key);
+  free(origin);
+}
+
+/* Sees to it that one more does not make many of them. What is lost with those that nobody uses is
+   learned again by the next request. */
+static void make_room(struct loop *loop) {
+  if (loop->origin_count < loop->origin_room) return;
+  for (struct origin **link = &loop->origins; *link != NULL;) {
+    struct origin *origin = *link;
+    if (origin->requests > 0 || origin->services > 0) {
+      link = &origin->next;
+      continue;
+    }
+    *link = origin->next;
+    free_origin(origin);
+    loop->origin_count--;
+  }
+  size_t room = 2 * loop->origin_count;
+  loop->origin_room = room < FEW_ORIGINS ? FEW_ORIGINS : room;
 }
 
 struct origin *origin_of(struct loop *loop, const char *url) {
@@ -43,12 +71,14 @@ struct origin *origin_of(struct loop *loop, const char *url) {
     free(key);
     return NULL;
   }
+  make_room(loop);
   origin->key = key;
   origin->key_length = length;
   /* HTTP/2 is not asked for without TLS. */
   origin->kind = strncasecmp(url, "http:", 5) == 0 ? SHARES_NOT : UNKNOWN;
   origin->next = loop->origins;
   loop->origins = origin;
+  loop->origin_count++;
   return origin;
 }
 
@@ -82,6 +112,14 @@ void origin_end(struct loop *loop, struct origin *origin) {
   tell_limit(loop);
 }
 
+void origin_hold(struct origin *origin) {
+  origin->services++;
+}
+
+void origin_let_go(struct origin *origin) {
+  origin->services--;
+}
+
 void origin_learn(struct origin *origin, int http_version) {
   if (http_version > 0) origin->kind = http_version >= 20 ? SHARES : SHARES_NOT;
 }
@@ -101,8 +139,8 @@ void origin_needs(struct origin *origin, enum trust trust) {
 void origins_free(struct loop *loop) {
   for (struct origin *origin = loop->origins, *next; origin != NULL; origin = next) {
     next = origin->next;
-    free(origin->key);
-    free(origin);
+    free_origin(origin);
   }
   loop->origins = NULL;
+  loop->origin_count = 0;
 }

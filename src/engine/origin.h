@@ -13,16 +13,21 @@ struct loop;
 /* Requests that go over one HTTP/2 connection at once, where the server allows as many. */
 #define STREAMS_PER_CONNECTION 100
 
-/* The scheme, host and port of an absolute URL; made at first sight, lives as long as the loop. */
+/* The scheme, host and port of an absolute URL; made at first sight. */
 struct origin;
 
-/* NULL: no memory. */
+/* NULL: no memory. Valid while it has requests or a service holds it, else until the next origin_of:
+   those that nobody uses are dropped when they become many. */
 struct origin *origin_of(struct loop *loop, const char *url);
 
 /* A request is given to libcurl, and taken back. Both tell it how many connections it may have to
    one host from now on: as many as the busiest origin needs. */
 void origin_begin(struct loop *loop, struct origin *origin);
 void origin_end(struct loop *loop, struct origin *origin);
+
+/* A service points to it from now on, and no longer. */
+void origin_hold(struct origin *origin);
+void origin_let_go(struct origin *origin);
 
 /* Takes note of the HTTP version of a response: 10, 11, 20, 30; 0: unknown. */
 void origin_learn(struct origin *origin, int http_version);

@@ -20,7 +20,7 @@ struct service {
   struct service *next;      /* in the same bucket */
   char *key;
   size_t key_length;
-  const struct origin *origin;
+  struct origin *origin;
   int64_t held_until;
   int requests;              /* that have their turn */
   struct turn *first, *last; /* that wait for it */
@@ -47,6 +47,7 @@ static size_t service_length(const char *url) {
 }
 
 static void free_service(struct service *service) {
+  origin_let_go(service->origin);
   free(service->key);
   free(service);
 }
@@ -130,12 +131,13 @@ struct service *service_of(struct loop *loop, const char *url) {
     if (service->key_length == length && memcmp(service->key, url, length) == 0) return service;
   struct service *service = calloc(1, sizeof *service);
   char *key = strndup(url, length);
-  const struct origin *origin = origin_of(loop, url);
+  struct origin *origin = origin_of(loop, url);
   if (service == NULL || key == NULL || origin == NULL) {
     free(service);
     free(key);
     return NULL;
   }
+  origin_hold(origin);
   make_room(services);
   struct service **bucket = bucket_of(services, url, length);
   *service = (struct service){.next = *bucket, .key = key, .key_length = length, .origin = origin};

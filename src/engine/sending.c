@@ -37,6 +37,19 @@ static void enter(struct sending *sending, struct connection *connection) {
   sending->has_goodbye = false;
 }
 
+/* Whether the server has said that it did not process the stream that was opened last. */
+static bool has_untouched_stream(const struct sending *sending) {
+  return sending->is_refused ||
+         (sending->connection != NULL && sending->stream > sending->connection->last_stream);
+}
+
+/* The request goes out once more. libcurl looks for a connection first, and tells this transfer what
+ * it reads from others meanwhile: nothing of that is about the connection that it was sent over. */
+static void leave(struct sending *sending, bool is_refused) {
+  sending->is_refused = is_refused;
+  enter(sending, NULL);
+}
+
 /* Takes note of what libcurl says. */
 static int on_words(CURL *easy, curl_infotype type, char *text, size_t length, void *user) {
   (void)easy;
@@ -47,7 +60,10 @@ static int on_words(CURL *easy, curl_infotype type, char *text, size_t length, v
   switch (words_read(text, length, &number)) {
     case WORDS_OTHER: break;
     case WORDS_STREAM_OPENED: sending->stream = number; break;
-    case WORDS_STREAM_REFUSED: sending->is_refused = sending->stream > 0; break;
+    case WORDS_STREAM_REFUSED:
+      leave(sending, sending->is_refused || sending->stream > 0);
+      break;
+    case WORDS_RETRYING: leave(sending, has_untouched_stream(sending)); break;
     case WORDS_GOAWAY:
       if (connection != NULL && number < connection->last_stream) connection->last_stream = number;
       break;
@@ -101,10 +117,8 @@ void sending_has_status(struct transfer *transfer, const char *line) {
 }
 
 bool sending_was_refused(const struct transfer *transfer) {
-  const struct sending *sending = &transfer->sending;
   if (transfer->starts == 0 || transfer->has_status) return false;
-  return sending->is_refused ||
-         (sending->connection != NULL && sending->stream > sending->connection->last_stream);
+  return has_untouched_stream(&transfer->sending);
 }
 
 bool sending_lacks_goodbye(const struct transfer *transfer) {
@@ -115,8 +129,9 @@ bool sending_lacks_goodbye(const struct transfer *transfer) {
 bool sending_starts_anew(struct transfer *transfer, CURLcode result) {
   struct sending *sending = &transfer->sending;
   bool is_stale = result == CURLE_ABORTED_BY_CALLBACK && sending->is_stale;
-  bool is_refused = sending_was_refused(transfer) && transfer->starts <= MOST_REFUSALS;
-  if (!is_stale && !is_refused) return false;
+  bool was_refused = sending_was_refused(transfer);
+  if (!is_stale && (!was_refused || transfer->starts > MOST_REFUSALS)) return false;
+  leave(sending, was_refused);
   sending->made = 0;
   sending->is_stale = false;
   transfer->error_text[0] = '\0';

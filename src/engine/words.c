@@ -45,6 +45,7 @@ enum words words_read(const char *line, size_t length, uint32_t *number) {
   const char *text = line, *end = line + length;
   if (skip(&text, end, "TLSv")) return read_tls(text, end);
   if (skip(&text, end, "REFUSED_STREAM, retrying")) return WORDS_STREAM_REFUSED;
+  if (skip(&text, end, "Connection died, retrying")) return WORDS_RETRYING;
   if (skip(&text, end, "Using Stream ID: "))
     return skip_number(&text, end, number) ? WORDS_STREAM_OPENED : WORDS_OTHER;
   if (skip(&text, end, "[HTTP/2] ["))

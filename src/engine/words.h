@@ -16,6 +16,8 @@ enum words {
                           yet */
   WORDS_STREAM_REFUSED, /* the transfer's stream was not processed; libcurl is about to send it anew
                          */
+  WORDS_RETRYING, /* libcurl is about to send the transfer's request anew, for that reason or
+                     another */
   WORDS_GOAWAY, /* the server leaves the transfer's connection: streams above that number are not
                    processed */
   WORDS_TLS_MESSAGE, /* the server's part of a handshake has come: libcurl speaks of such things */

@@ -155,7 +155,10 @@ function subscription.await(call, seconds, phase)
   end
   local waiting = mine.waiting
   local entry = enter(waiting, number, call)
-  if not entry then return nil end
+  if not entry then
+    internal.stop_telling(call, mine.id)
+    return nil
+  end
   local semaphore = entry.semaphore
   local woken, problem = semaphore:wait(seconds and math.min(seconds, LONGEST_S) or LONGEST_S)
   if woken then
@@ -167,7 +170,10 @@ function subscription.await(call, seconds, phase)
     return internal.state(call)
   end
   -- Others may wait still by the same semaphore.
-  if waiting[number] == entry and count_waiters(entry) == 0 then waiting[number] = nil end
+  if waiting[number] == entry and count_waiters(entry) == 0 then
+    waiting[number] = nil
+    internal.stop_telling(call, mine.id)
+  end
   local state = internal.state(call)
   if state ~= "waiting" then return state end
   return problem == "timeout" and "timeout" or nil
