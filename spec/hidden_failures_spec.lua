@@ -99,6 +99,15 @@ describe("an answer with 2xx is an error of kind failed:", function()
     local value, err = answered("POST", '[{"taskId":2,"errorCode":2401,"errorMessage":null}]', 200, { nulls = "drop" })
     assert.is_nil(value)
     assert.equal("failed", err.kind)
+    for _, name in ipairs { "value", "result" } do
+      local body = ('{"%s":[{"errorCode":null,"errorMessage":null},{"errorCode":1234,"errorMessage":null}]}'):format(name)
+      for _, nulls in ipairs { "keep", "drop" } do
+        value, err = answered("POST", body, 200, { nulls = nulls })
+        assert.is_nil(value)
+        assert.same({ "failed", 1234 }, { err.kind, err.code })
+      end
+      assert.same({ [name] = { {}, { errorCode = 1234 } } }, err.body)
+    end
   end)
 end)
 
@@ -129,6 +138,14 @@ describe("an answer with 2xx is a value:", function()
       assert.equal(200, response.status)
     end)
   end
+
+  it("a row with an error code and no member for words, whether nulls are kept or dropped", function()
+    for _, nulls in ipairs { "keep", "drop" } do
+      local value, response = answered("POST", values["jobs with an error of their own"], 200, { nulls = nulls })
+      assert.same(assert(uipath.json.decode(values["jobs with an error of their own"])), value)
+      assert.equal(200, response.status)
+    end
+  end)
 
   it("anything that a GET shows", function()
     for _, body in ipairs { '{"Success":false,"FailedItems":[1]}', '[{"errorCode":5,"errorMessage":"x"}]', UPLOAD:format('"Conflict"',

@@ -174,9 +174,12 @@ describe("what another than the service says", function()
       assert.is_nil(err.hint:find "role")
       assert.is_nil(err.hint:find "scope")
     end
-    for _, field in ipairs { "Server: AkamaiGHost", "Server: awselb/2.0", "cf-mitigated: challenge",
-      "X-Squid-Error: ERR_ACCESS_DENIED 0" } do
-      for _, body in ipairs { "", '{"message":"Forbidden"}' } do
+    for field, bodies in pairs {
+      ["Server: AkamaiGHost"] = { "", PAGE }, ["Server: awselb/2.0"] = { "", PAGE }, ["Server: FortiWeb"] = { "", PAGE },
+      ["cf-mitigated: challenge"] = { "", '{"message":"Forbidden"}' },
+      ["X-Squid-Error: ERR_ACCESS_DENIED 0"] = { "", '{"message":"Forbidden"}' },
+    } do
+      for _, body in ipairs(bodies) do
         local err = error_of({ status = 403, body = body, headers = { field } }, "GET")
         assert.matches("not the service's own answer", err.hint)
       end
@@ -189,6 +192,7 @@ describe("what another than the service says", function()
 
   it("and what the service says is the service's", function()
     for _, answer in ipairs { { body = '{"message":"You are not authorized!"}', headers = { "Server: cloudflare" } }, { type = false },
+      { body = '{"message":"You are not authorized!","errorCode":0}', headers = { "Server: FortiWeb" } },
       { body = '"No."' },
                               { body = "<m:error xmlns:m='x'><m:message>No.</m:message></m:error>", type = "application/xml" } } do
       answer.status = 403

@@ -85,8 +85,8 @@ static bool is_refused_file(lua_State *L) {
   return is_refused;
 }
 
-/* Whether the row on top has an error code, which null, 0 and "" are not, and a member for words about it; is_bare: the row is
-   one of an answer that is nothing but such rows, where a member may have been dropped because it was null. [-0, +0] */
+/* Whether the row on top has an error code, which null, 0 and "" are not, and a member for words about it; is_bare: that member may
+   be missing, because the answer is nothing but such rows, or because it may have been null and dropped. [-0, +0] */
 static bool has_error_code(lua_State *L, bool is_bare) {
   static const char *const names[][2] = {{"errorCode", "errorMessage"}, {"ErrorCode", "ErrorMessage"}};
   int row = lua_gettop(L);
@@ -132,7 +132,7 @@ static void push_refused(lua_State *L, int index, const char *const *names) {
   lua_newtable(L);
 }
 
-bool hidden_failure_push(lua_State *L) {
+bool hidden_failure_push(lua_State *L, bool has_dropped_nulls) {
   static const char *const successes[] = {"Success", "success", "isSuccess", "IsSuccess", "succeeded", "Succeeded", NULL};
   static const char *const refused[] = {"FailedItems", "failedItems", "errors", "Errors", NULL};
   int answer = lua_gettop(L);
@@ -148,7 +148,7 @@ bool hidden_failure_push(lua_State *L) {
     if (!push_member(L, answer, inner[i])) continue;
     bool has_failed = false;
     if (lua_istable(L, -1)) {
-      has_failed = push_failed_rows(L, false);
+      has_failed = push_failed_rows(L, has_dropped_nulls);
       if (!has_failed && has_false(L, answer + 1, successes)) {
         push_refused(L, answer + 1, refused);
         has_failed = true;

@@ -343,6 +343,19 @@ static void add_folders_hint(lua_State *L, const struct call *call) {
 
 static const char hint_page[] = "a sign-in or error page: check base_url, organization, tenant and the path; a PAT may have expired";
 
+/* The same as hidden_failure_push for the value on top, which the body was decoded to. The verdict does not depend on the option
+   nulls: where nulls were dropped, what looks like a failure is decoded once more with them. [-0, +(0|1)] */
+static bool push_hidden_failure(lua_State *L, const struct call_reply *reply, bool drop_nulls) {
+  if (!hidden_failure_push(L, drop_nulls)) return false;
+  if (!drop_nulls) return true;
+  lua_pop(L, 1);
+  bool has_failed = json_decode(L, reply->body.data, reply->body.length, &(struct json_options){.drop_nulls = false}) &&
+                    hidden_failure_push(L, false);
+  if (has_failed) lua_remove(L, -2);
+  else lua_pop(L, 1);
+  return has_failed;
+}
+
 /* The value of a good response: pushes value and response, or nil and err. [-0, +2] */
 static void push_success(lua_State *L, const struct call *call, const struct response_context *context) {
   const struct call_reply *reply = &call->reply;
@@ -384,7 +397,7 @@ static void push_success(lua_State *L, const struct call *call, const struct res
       break;
   }
   int value = lua_gettop(L);
-  if (changes_something(&call->request) && hidden_failure_push(L)) {
+  if (changes_something(&call->request) && push_hidden_failure(L, reply, context->drop_nulls)) {
     push_reply_fields(L, call, context);
     set_string(L, "kind", "failed");
     lua_pushvalue(L, value);

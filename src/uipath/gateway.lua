@@ -27,17 +27,17 @@ local function kind_of(body, headers)
   return not (content_type and content_type:lower():find("json", 1, true)) and "text" or nil
 end
 
--- Names of what stands before services, in lower case: what these say without a body is their own. Cloudflare is none of them, for it
--- passes
--- on under its own name what the service says.
+-- Names of what stands before services, in lower case: what these say without a body is their own. With a body it may be the service's, for
+-- they put their names on what they pass on; Cloudflare, which is none of these, on everything.
 local GATEWAYS = {
   "akamai", "awselb", "cloudfront", "application-gateway", "big-ip", "bigip", "imperva", "incapsula", "sucuri", "fortiweb", "zscaler",
   "bluecoat", "squid", "varnish", "netscaler",
 }
 
-local function is_of_gateway(headers)
+local function is_of_gateway(headers, body)
   if not headers then return false end
   if headers["cf-mitigated"] or headers["x-squid-error"] or headers["x-amzn-errortype"] then return true end
+  if body ~= nil then return false end
   local server = type(headers.server) == "string" and headers.server:sub(1, 60):lower() or ""
   for _, name in ipairs(GATEWAYS) do
     if server:find(name, 1, true) then return true end
@@ -88,7 +88,7 @@ function gateway.hint(err)
   end
   if kind == "page" and status == 404 then return "check base_url, organization and tenant" end
   if status == 404 or status == 408 or status == 429 then return nil end
-  local is_foreign = kind == "page" or status == 403 and (kind == "text" or is_of_gateway(headers))
+  local is_foreign = kind == "page" or status == 403 and (kind == "text" or is_of_gateway(headers, body))
   if not is_foreign then return nil end
   return ("this is not the service's own answer, but that of a firewall, gateway or proxy before it%s: ask who runs it what it blocks")
     :format(named(headers))

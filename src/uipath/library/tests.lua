@@ -54,7 +54,8 @@
 local Tests = {}
 
 ---Runs a test set and waits for its verdict. A start whose answer was lost is never repeated: `err.uncertain` says that it may have been
----done. Where the time is over `err.kind` is "timeout", and `err.run.ref` is how the run is taken up again.
+---done, and the error names the new runs, none of which is certainly ours. Where the time is over `err.kind` is "timeout", and
+---`err.run.ref` is how the run is taken up again.
 ---@param test_set uipath.TestSet
 ---@param options? uipath.TestRunOptions
 ---@return uipath.TestRun? run

@@ -1,5 +1,6 @@
 -- Starting a run of a test set in Test Manager. The request takes nothing of ours along by which its run could be known, and is never sent
--- twice. Where its answer was lost, the runs that are there are compared with those of before.
+-- twice. Where its answer was lost no run can be said to be ours, not even the only new one: another process may have started it. So none
+-- is judged; the new ones are named.
 
 local internal = require "uipath.internal"
 local lost = require "uipath.recipes.lost"
@@ -14,13 +15,15 @@ local start = {}
 
 -- So many of the newest runs are looked at.
 local NEWEST = 50
--- So long is looked for a lost run at most, and so often.
+-- So long is looked for new runs at most, and so often.
 local LONGEST_LOOK = 15
 local FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2
--- So long must the only new run stay the only one before it is taken: another pipeline's may show late.
-local ALONE = 2
+-- So long after the first new run it is looked for others: ours may show later than another pipeline's.
+local OTHERS = 2
+-- So many new runs are named.
+local NAMED = 5
 
--- The runs that are known to have been started here, by this process: none of them is anybody else's.
+-- The runs whose start was answered to this process: none of them is that of a lost answer.
 local taken = {}
 
 -- The newest runs of the project. nil: they cannot be had, or not told apart.
@@ -54,17 +57,14 @@ local function is_new(row, before)
   return before.is_whole or nil
 end
 
--- The new runs that may be one of the set; and whether it can be said of each that it is.
+-- The new runs that may be one of the set.
 local function new_runs(rows, set, before)
-  local found, is_certain = {}, true
+  local found = {}
   for _, row in ipairs(rows) do
-    local new, of_set = is_new(row, before), text(row.testSetId)
-    if new ~= false and (of_set == set.id or not of_set) then
-      found[#found + 1] = row.id
-      if new == nil or not of_set then is_certain = false end
-    end
+    local of_set = text(row.testSetId)
+    if not taken[row.id] and is_new(row, before) ~= false and (of_set == set.id or not of_set) then found[#found + 1] = row.id end
   end
-  return found, is_certain
+  return found
 end
 
 -- The id in an answer: an object, or the id alone. nil: it cannot be read.
@@ -74,44 +74,50 @@ local function id_in(answer)
   return id:match '^%s*"?([%w-]+)"?%s*$'
 end
 
-local function uncertain(err, project, candidates)
+-- The error of a lost answer; found: the new runs, nil where they are not known.
+local function uncertain(err, project, found)
   err = lost.mark(err)
-  local words = {}
-  for i, id in ipairs(candidates or {}) do words[i] = ("luipath tests result %s/%s"):format(project.prefix, id) end
-  err.message = "the run may have been started, and none can be said to be ours: " .. err.message
-  if #words > 0 then err.hint = ("it may have been done; new since then: %s"):format(table.concat(words, ", ")) end
+  local refs, commands = {}, {}
+  for i = 1, math.min(#(found or {}), NAMED) do
+    refs[i] = project.prefix .. "/" .. found[i]
+    commands[i] = "luipath tests result " .. refs[i]
+  end
+  local more = found and #found > NAMED and (" and %d more"):format(#found - NAMED) or ""
+  local seen = not found and "whether there is a new run is not known"
+    or refs[1] and ("new since then, but not certainly ours: %s%s"):format(table.concat(refs, ", "), more)
+    or "no new run was seen"
+  err.message = ("the run may have been started (%s): %s"):format(seen, err.message)
+  if refs[1] then
+    err.hint = ("%s; to take up a run that is yours: %s%s"):format(err.hint, table.concat(commands, ", or "), more)
+  end
   if err.status and err.status >= 500 then
     err.hint = err.hint .. "; Test Manager answers so where it cannot use the project's folder of Orchestrator, too"
   end
-  return nil, err
+  return err
 end
 
--- Where the service itself says that it has failed, a run that is new is more likely somebody else's.
+-- Where the service itself says that it has failed, there is hardly a run of ours to be waited for.
 local function says_no(err) return err.status == 500 or err.status == 503 end
 
--- Looks which run came of a request without an answer. Only one that stays the only new one is taken.
+-- Looks which runs are new since a request whose answer was lost, for a while after the first.
+---@return string[]? found nil: they cannot be had
 local function look(client, project, set, before, err, call, deadline)
-  if not before then return uncertain(err, project) end
-  if says_no(err) then
-    local rows = newest(client, project, with(call, { timeout = LONGEST_LOOK, max_attempts = 1 }))
-    return uncertain(err, project, rows and new_runs(rows, set, before))
-  end
+  if not before then return nil end
   local now = internal.now()
-  deadline = math.min(now + LONGEST_LOOK, math.max(deadline, now + ALONE + 1))
-  local pause, alone, since, found = FIRST_PAUSE, nil, nil, {}
-  repeat
-    local rows = newest(client, project, with(call, { timeout = math.max(0.5, deadline - internal.now()), max_attempts = 1 }))
+  deadline = says_no(err) and now or math.min(now + LONGEST_LOOK, math.max(deadline, now + OTHERS + 1))
+  local pause, found = FIRST_PAUSE, nil
+  while true do
+    local left = says_no(err) and LONGEST_LOOK or math.max(0.5, deadline - internal.now())
+    local rows = newest(client, project, with(call, { timeout = left, max_attempts = 1 }))
     if rows then
-      local is_certain
-      found, is_certain = new_runs(rows, set, before)
-      if #found > 1 or (found[1] and (taken[found[1]] or not is_certain)) then break end
-      if found[1] ~= alone then alone, since = found[1], internal.now() end
-      if alone and internal.now() - since >= ALONE then return alone end
+      local is_first = not (found and found[1])
+      found = new_runs(rows, set, before)
+      if is_first and found[1] then deadline = math.min(deadline, internal.now() + OTHERS) end
     end
+    if internal.now() + pause > deadline then return found end
     uipath.sleep(pause)
     pause = math.min(pause * 2, LONGEST_PAUSE)
-  until internal.now() > deadline
-  return uncertain(err, project, found)
+  end
 end
 
 -- What to do about what Test Manager refuses to start.
@@ -142,10 +148,7 @@ local function begin(client, project, set, call, deadline, send)
   if answer ~= nil then err = failure("decode", "the answer to the start has no id") end
   explain(err, project)
   if not lost.is(err) then return nil, err end
-  id, err = look(client, project, set, before, err, call, deadline)
-  if not id then return nil, err end
-  taken[id] = true
-  return id
+  return nil, uncertain(err, project, look(client, project, set, before, err, call, deadline))
 end
 
 ---Runs the automated cases of a set.
