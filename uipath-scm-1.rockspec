@@ -94,6 +94,7 @@ build = {
       },
     },
     ["uipath.callback"] = "src/uipath/callback.lua",
+    ["uipath.cancelling"] = "src/uipath/cancelling.lua",
     ["uipath.catalogue"] = "src/uipath/catalogue.lua",
     ["uipath.catalogue.data"] = "src/uipath/catalogue/data.lua",
     ["uipath.catalogue.nearest"] = "src/uipath/catalogue/nearest.lua",

@@ -205,6 +205,36 @@ describe("map", function()
     assert.is_false(resumed)
   end)
 
+  it("tidies up for a function that is ended, and for no other one", function()
+    local on_cancel, done = require("uipath.concurrency").on_cancel, {}
+    local function note(word)
+      return on_cancel(function() done[#done + 1] = word end)
+    end
+    note("of no task")() -- there is nothing that could be cancelled
+    pcall(uipath.map, { 1, 2, 3 }, function(number)
+      if number == 1 then
+        note "first"
+        note "removed"()
+        on_cancel(function() error "its own trouble" end)
+        on_cancel(function()
+          -- A call blocks here, and works.
+          done[#done + 1] = assert(get_machine(client, 1))
+        end)
+        uipath.all(function()
+          note "inner"
+          stall(slow)
+        end)
+      elseif number == 2 then
+        return note "has ended by itself" and true
+      end
+      tenant.eventually(function() return get_machine(client, 1) and counters().in_flight == 1 end)
+      error("broken", 0)
+    end)
+    assert.same({ "inner", 9001, "first" }, { done[1], type(done[2]) == "number" and 9001, done[3] })
+    assert.equal(3, #done)
+    tenant.eventually(is_quiet)
+  end)
+
   it("passes an inner failure on to its own caller", function()
     local results, errors = uipath.map({ 1, 2 }, function(number)
       local ok, err = pcall(uipath.map, { 1, 2 }, function(other)

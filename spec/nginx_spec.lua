@@ -278,6 +278,24 @@ describe("in nginx", function()
       assert.equal(200, (server:get "/ping"))
     end)
 
+    it("tidies up where a light thread is cancelled", function()
+      local server = start [[
+        location / { content_by_lua_block {
+          local done = 0
+          uipath.all(function()
+            require("uipath.concurrency").on_cancel(function() done = done + 1 end)
+            client:get "odata/fault/stall"
+          end, function()
+            uipath.sleep(0.05)
+            return nil, "enough"
+          end)
+          ngx.say(done)
+        } }
+      ]]
+      local _, body = server:get "/"
+      assert.equal("1\n", body)
+    end)
+
     it("ends with its light thread", function()
       local server = start [[
         location / { content_by_lua_block {

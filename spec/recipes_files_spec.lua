@@ -42,6 +42,21 @@ describe("client.buckets", function()
     assert.equal("not_found", err.kind)
   end)
 
+  it("leaves no temporary file where a read is cancelled", function()
+    local tmpname, temporary = os.tmpname, nil
+    finally(function() os.tmpname = tmpname end) -- luacheck: ignore 122
+    os.tmpname = function() -- luacheck: ignore 122
+      temporary = tmpname()
+      return temporary
+    end
+    local _, err = uipath.all(function() return shared.buckets:read("Reports", "in/report-0002.csv") end, function()
+      while not temporary do uipath.sleep(0.001) end
+      return nil, "enough"
+    end)
+    assert.equal("enough", err)
+    assert.is_nil((io.open(temporary)))
+  end)
+
   it("lists buckets, and all files of a full one", function()
     local names = {}
     for bucket in shared.buckets:each() do names[#names + 1] = bucket.Name end

@@ -4,6 +4,7 @@
 -- (src/task.h) and the others go on; the scheduler here blocks for all calls that are waited for, and resumes a task when its call is
 -- done. A map within a map yields its workers to the same scheduler. In nginx light threads take the place of all this, where it has them.
 
+local cancelling = require "uipath.cancelling"
 local internal = require "uipath.internal"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
@@ -23,6 +24,7 @@ local DEFAULT_CONCURRENCY = 8
 -- What a task yields before the group that it waits for, and before the seconds that it sleeps; else it yields a call.
 local GROUP, SLEEP = {}, {}
 concurrency.SLEEP = SLEEP
+concurrency.on_cancel = cancelling.on_cancel
 
 -- The tasks of one map or all: it is over when all have ended, one has asked to stop, or one has raised.
 local function new_group(count, worker, parent)
@@ -49,8 +51,10 @@ end
 function end_group(scheduler, group)
   if group.over then return end
   group.over = true
-  for task in pairs(group.tasks) do end_task(scheduler, task) end
+  local tasks = group.tasks
   group.tasks = {}
+  for task in pairs(tasks) do end_task(scheduler, task) end
+  for task in pairs(tasks) do cancelling.clean_up(task) end
   if group.parent and not group.parent.ended then
     group.parent.children = nil
     scheduler:make_runnable(group.parent)

@@ -6,6 +6,7 @@
 -- time. A request or light thread that is ended while it waits takes its cosocket along, by which
 -- the engine knows that nobody wants the call any more.
 
+local cancelling = require "uipath.cancelling"
 local internal = require "uipath.internal"
 local subscription = require "uipath.nginx.subscription"
 
@@ -120,8 +121,10 @@ end
 local function kill(task)
   task.ended = true
   for child in pairs(task.children) do kill(child) end
-  if ngx.thread.kill(task.thread) then internal.set_task(task.thread, nil) end
+  local killed = ngx.thread.kill(task.thread)
+  if killed then internal.set_task(task.thread, nil) end
   for call in pairs(task.calls) do internal.cancel(call) end
+  if killed then cancelling.clean_up(task) end
 end
 
 ---The runner of uipath.map and uipath.all in the phases that can wait: worker(1) … worker(count) side by side in light threads, until all

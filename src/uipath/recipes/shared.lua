@@ -1,5 +1,6 @@
 -- Small things that several recipes need.
 
+local concurrency = require "uipath.concurrency"
 local internal = require "uipath.internal"
 local uipath = require "uipath"
 
@@ -111,7 +112,10 @@ end
 ---@param run fun(path: string): any, any
 function shared.with_file(run)
   local path = os.tmpname()
+  -- A task that is cancelled never comes to finish.
+  local forget = concurrency.on_cancel(function() os.remove(path) end)
   local function finish(ok, ...)
+    forget()
     os.remove(path)
     if not ok then error((...), 0) end
     return ...
