@@ -54,6 +54,10 @@ describe("examples/ci", function()
     environment.PATH = folder .. "/bin:" .. os.getenv "PATH"
     environment.LUA_PATH, environment.LUA_CPATH, environment.HOME = package.path, package.cpath, "/nonexistent"
     environment.UIPATH_AUTH_SCOPES = SCOPES
+    -- What a sanitizer's run is told, which is no part of a runner's environment.
+    for _, name in ipairs { "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS" } do
+      environment[name] = os.getenv(name)
+    end
     for name, value in pairs(variables) do environment[name] = value end
     local words = {}
     for name, value in pairs(environment) do words[#words + 1] = tenant.quoted(name .. "=" .. value) end

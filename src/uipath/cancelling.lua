@@ -4,9 +4,10 @@ local internal = require "uipath.internal"
 
 local cancelling = {}
 
----Notes what is to be done if the running task of uipath.map or uipath.all is cancelled. It is called outside the task, after its calls have
----been cancelled: calls made there block their caller. What it raises is lost. Where there is no task that could be cancelled nothing is
----noted. A request that nginx ends takes all its Lua along, this too.
+---Notes what is to be done if the running task of uipath.map or uipath.all is cancelled. It is called
+---outside the task, after its calls have been cancelled: calls made there block their caller. What it
+---raises is lost. Where there is no task that could be cancelled nothing is noted. A request that nginx
+---ends takes all its Lua along, this too.
 ---@param fn fun()
 ---@return fun() remove to be called when there is nothing to tidy up any more
 function cancelling.on_cancel(fn)
