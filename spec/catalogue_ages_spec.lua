@@ -112,6 +112,8 @@ describe("a 404", function()
 
   it("of a path that is one letter away from another names that", function()
     assert.equal("there is no such path: did you mean odata/Machines?", hint_of "odata/Machnes?$top=1")
+    assert.equal("there is no such path: did you mean odata/Jobs?", hint_of "odata/jobs")
+    assert.equal("there is no such path: did you mean odata/Jobs(5)?", hint_of "odata/jobs(5)")
     assert.equal("there is no such path: did you mean testmanager_/api/v2/projects?",
       hint_of "testmanager_/api/v2/project")
   end)

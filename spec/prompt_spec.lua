@@ -64,6 +64,12 @@ describe("the prompt", function()
         entering("1 + 1, 'two', nil, { a = { 3 }, b = uipath.array{} }", "%[%]"))
     end)
 
+    it("a client's groups of recipes by their names", function()
+      open()
+      assert.matches("\nuipath.jobs of uipath.client %(acme/DefaultTenant at [^)]+%)\nuipath>$", entering("client.jobs", "uipath.jobs of"))
+      assert.matches("\n3\nuipath>$", entering("1 + 2", "\n3"))
+    end)
+
     it("lists as tables, and single objects by their members", function()
       open()
       local screen = entering("client:get('odata/Machines', { top = 2, orderby = 'Id' })", "2 rows")

@@ -81,7 +81,9 @@ function hints.not_found(err)
     local removal = ("it was removed from Automation Cloud %s %s"):format(#row.removed > 7 and "on" or "in", row.removed)
     return row.instead and ("%s; instead there is %s"):format(removal, row.instead) or removal
   end
-  local near = not row and catalogue.nearest(err.url)
+  local near = catalogue.nearest(err.url)
+  -- The catalogue takes no account of case, as the service does: then that alone is wrong.
+  if row and near and not err.url:lower():find(near:lower(), 1, true) then near = nil end
   return near and ("there is no such path: did you mean %s?"):format(near) or nil
 end
 

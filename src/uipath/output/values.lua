@@ -16,6 +16,15 @@ function values.is_array(value)
   return type(value) == "table" and (value[1] ~= nil or getmetatable(value) == array_metatable)
 end
 
+---Whether a value is a table as decoded JSON is. Of others (a group of recipes, say) each look-up may be
+---code, and may raise.
+---@param value any
+---@return boolean
+function values.is_plain(value)
+  local metatable = type(value) == "table" and getmetatable(value)
+  return type(value) == "table" and (metatable == nil or metatable == array_metatable)
+end
+
 ---@param value any
 ---@return boolean
 function values.is_object(value)

@@ -59,7 +59,7 @@ end
 ---@param reply any
 ---@param response? any what came with it
 function completion.remember(reply, response)
-  if type(reply) ~= "table" then return end
+  if not values.is_plain(reply) then return end
   local found = names_in(values.rows(reply) or { reply })
   if not next(found) then return end
   fields = found
