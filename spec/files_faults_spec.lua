@@ -1,6 +1,7 @@
 -- client:download and client:upload where connections break, files change and disks are full.
 
 local assert = require "luassert"
+local files = require "spec.support.files"
 local storage = require "spec.support.storage"
 local tenant = require "spec.support.tenant"
 local uipath = require "uipath"
@@ -16,24 +17,8 @@ before_each(function()
 end)
 after_each(function() tenant.shell("rm -rf " .. folder) end)
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
-local function names()
-  local list = {}
-  for name in tenant.shell("ls -A " .. folder):gmatch "[^\n]+" do list[#list + 1] = name end
-  return list
-end
+local read, write = files.read, files.write
+local function names() return files.names(folder) end
 
 local new_key = tenant.new_key
 

@@ -1,6 +1,7 @@
 -- client:download and client:upload: what they ask for, and where the bytes go. What can break is in files_faults_spec.lua.
 
 local assert = require "luassert"
+local files = require "spec.support.files"
 local nginx = require "spec.support.nginx"
 local storage = require "spec.support.storage"
 local tenant = require "spec.support.tenant"
@@ -17,25 +18,8 @@ before_each(function()
 end)
 after_each(function() tenant.shell("chmod -R u+w " .. folder .. "; rm -rf " .. folder) end)
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
--- The names in the folder, hidden ones too.
-local function names()
-  local list = {}
-  for name in tenant.shell("ls -A " .. folder):gmatch "[^\n]+" do list[#list + 1] = name end
-  return list
-end
+local read, write = files.read, files.write
+local function names() return files.names(folder) end
 
 local function mode(path) return (tenant.shell("stat -c %a " .. path):gsub("\n", "")) end
 

@@ -79,11 +79,8 @@ end
 -- Where the test set is that a script means; and what it is called before it was found.
 local function find_target(client, reference, options)
   if type(reference) == "table" and reference.orchestrator ~= nil then
-    local call, err = inside(client, options.call)
-    if not call then return nil, err end
-    local set
-    set, err = orchestrator.set(client, reference.orchestrator, call)
-    if not set then return nil, err end
+    local set, call = orchestrator.set(client, reference.orchestrator, options.call)
+    if not set then return nil, call end
     return orchestrator.target(client, set, call)
   end
   local set, project = manager.set(client, reference, outside(options.call))

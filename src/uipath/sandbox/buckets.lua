@@ -5,6 +5,7 @@ local folders = require("uipath.sandbox.folder")
 local json = require("uipath.sandbox.json")
 local operations = require("uipath.sandbox.operations")
 local problem = require("uipath.sandbox.problem")
+local query = require("uipath.sandbox.query")
 local rows = require("uipath.sandbox.rows")
 local storage = require("uipath.sandbox.storage")
 local types = require("uipath.sandbox.types")
@@ -82,16 +83,6 @@ local function facts_of(bucket, path)
   return { fullPath = path, contentType = blob.type, size = #blob.content, lastModified = clock.timestamp(blob.modified) }
 end
 
-local function whole_argument(arguments, name, default)
-  local text = arguments[name]
-  if not text then return default end
-  local number = type(text) == "string" and text:find("^%d+$") and tonumber(text)
-  if not number then
-    problem.orchestrator(400, 1009, "The value '" .. tostring(text) .. "' is not valid.")
-  end
-  return number
-end
-
 local function bucket_of(folder, id)
   local bucket = buckets.find(folder, tonumber(id))
   if not bucket then problem.not_found("Bucket") end
@@ -104,7 +95,7 @@ operations.add("GET", "api/Buckets/{}/ListFiles", {
   run = function(request)
     local bucket = bucket_of(folders.of_request(), request[1])
     local arguments = request.options
-    local hint = whole_argument(arguments, "takeHint", 0)
+    local hint = query.whole_argument(arguments, "takeHint", 0)
     if hint > MAX_TAKE then
       problem.orchestrator(400, 1009, "The field takeHint must be between 0 and " .. MAX_TAKE .. ".")
     elseif hint == 0 then

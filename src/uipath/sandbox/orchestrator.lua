@@ -119,22 +119,12 @@ end
 
 -- Beside OData ----------------------------------------------------------------------------------
 
-local function whole_argument(arguments, name, default)
-  local text = arguments[name]
-  if not text then return default end
-  local number = type(text) == "string" and text:find("^%d+$") and tonumber(text)
-  if not number then
-    problem.orchestrator(400, 1009, "The value '" .. tostring(text) .. "' is not valid.")
-  end
-  return number
-end
-
 --- `api/Folders/GetAllForCurrentUser`: pages by take and skip.
 local function all_folders(facts)
   if not identity.allows(facts, "OR.Folders", "Read") then problem.forbidden() end
   local arguments = ngx.req.get_uri_args()
-  local take = whole_argument(arguments, "take", MAX_TAKE)
-  local skip = whole_argument(arguments, "skip", 0)
+  local take = query.whole_argument(arguments, "take", MAX_TAKE)
+  local skip = query.whole_argument(arguments, "skip", 0)
   if take > MAX_TAKE then
     problem.orchestrator(400, 1009, "The field take must be between 0 and " .. MAX_TAKE .. ".")
   end

@@ -343,4 +343,19 @@ function query.entity(request, row)
   return table.concat(parts)
 end
 
+---A whole number among the arguments of a request beside OData.
+---@param arguments table
+---@param name string
+---@param default integer
+---@return integer
+function query.whole_argument(arguments, name, default)
+  local text = arguments[name]
+  if not text then return default end
+  local number = type(text) == "string" and text:find("^%d+$") and tonumber(text)
+  if not number then
+    problem.orchestrator(400, 1009, "The value '" .. tostring(text) .. "' is not valid.")
+  end
+  return number
+end
+
 return query

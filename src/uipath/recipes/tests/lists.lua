@@ -6,7 +6,7 @@ local places = require "uipath.recipes.tests.places"
 local shared = require "uipath.recipes.shared"
 
 local failure, text, with = shared.failure, shared.text, shared.with
-local outside, inside, check_set, raise = places.outside, places.inside, places.check_set, places.raise
+local outside, check_set, raise = places.outside, places.check_set, places.raise
 
 local lists = {}
 
@@ -48,13 +48,11 @@ end
 function lists.cases(client, reference, options)
   check_set("cases", reference)
   if type(reference) == "table" and reference.orchestrator ~= nil then
-    local call, err = inside(client, options.call)
-    if not call then return nil, err end
-    local set
-    set, err = orchestrator.set(client, reference.orchestrator, call)
-    if set then set, err = client:get(shared.entity("odata/TestSets", set.Id), with(call, { expand = "TestCases($expand=Definition)" })) end
-    if not set then return nil, err end
-    return over(type(set.TestCases) == "table" and set.TestCases or {})
+    local set, call = orchestrator.set(client, reference.orchestrator, options.call)
+    if not set then return nil, call end
+    local whole, err = client:get(shared.entity("odata/TestSets", set.Id), with(call, { expand = "TestCases($expand=Definition)" }))
+    if not whole then return nil, err end
+    return over(type(whole.TestCases) == "table" and whole.TestCases or {})
   end
   local call = outside(options.call)
   local set, project = manager.set(client, reference, call)
@@ -76,11 +74,8 @@ end
 function lists.executions(client, reference, options)
   check_set("executions", reference)
   if type(reference) == "table" and reference.orchestrator ~= nil then
-    local call, err = inside(client, options.call)
-    if not call then return nil, err end
-    local set
-    set, err = orchestrator.set(client, reference.orchestrator, call)
-    if not set then return nil, err end
+    local set, call = orchestrator.set(client, reference.orchestrator, options.call)
+    if not set then return nil, call end
     return client:each("odata/TestSetExecutions", with(call, { filter = { "TestSetId eq ?", set.Id }, orderby = "Id desc" }))
   end
   local call = outside(options.call)

@@ -3,6 +3,7 @@
 
 local find = require "uipath.recipes.find"
 local lost = require "uipath.recipes.lost"
+local places = require "uipath.recipes.tests.places"
 local shared = require "uipath.recipes.shared"
 local uipath = require "uipath"
 local verdict = require "uipath.recipes.tests.verdict"
@@ -158,9 +159,14 @@ function orchestrator.target(client, set, call)
   return target
 end
 
----The test set that a name, an id or a key means.
+---The test set that a name, an id or a key means, and the requests' options for it; nil and an error
+---where there is none, or no folder is named.
 function orchestrator.set(client, reference, call)
-  return find.one(client, TEST_SET, reference, call)
+  local call_in_folder, err = places.inside(client, call)
+  if not call_in_folder then return nil, err end
+  local set
+  set, err = find.one(client, TEST_SET, reference, call_in_folder)
+  return set, set and call_in_folder or err
 end
 
 return orchestrator
